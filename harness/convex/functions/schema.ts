@@ -1,0 +1,44 @@
+import { defineSchema, defineTable } from "convex/server";
+import {
+  analyticsFields,
+  cancellationFields,
+  deltaFields,
+  flagFields,
+  messageFields,
+  preferenceFields,
+  threadFields,
+  toolCallFields,
+  userFields,
+} from "./fields.js";
+
+/** Every query of the project reads through one of these indexes. */
+export default defineSchema({
+  users: defineTable(userFields).index("by_subject", ["subject"]),
+
+  preferences: defineTable(preferenceFields).index("by_user_key", ["userId", "key"]),
+
+  threads: defineTable(threadFields).index("by_user_status", ["userId", "status", "lastMessageAt"]),
+
+  messages: defineTable(messageFields)
+    .index("by_thread_order", ["threadId", "order"])
+    // The lowest unfinished order of a thread holds its turn.
+    .index("by_thread_status", ["threadId", "status", "order"])
+    .index("by_key", ["messageKey", "role"])
+    .index("by_job", ["inngestJobId"]),
+
+  streamDeltas: defineTable(deltaFields).index("by_message_seq", ["messageId", "seq"]),
+
+  toolCalls: defineTable(toolCallFields)
+    .index("by_call_id", ["callId"])
+    .index("by_message", ["messageId", "turn", "index"]),
+
+  // A cancel may come before its message exists: it is kept here until `begin` looks.
+  cancellations: defineTable(cancellationFields).index("by_key", ["messageKey"]),
+
+  analytics: defineTable(analyticsFields)
+    .index("by_event", ["event", "at"])
+    .index("by_message", ["messageKey", "at"]),
+
+  flags: defineTable(flagFields).index("by_key", ["key"]),
+});
+

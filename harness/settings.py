@@ -1,0 +1,92 @@
+"""Every environment variable and every default, in one place."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+APP_ID = "harness"
+AUDIENCE = "convex"  # of the tokens that both the API and Convex accept
+DEV_ISSUER = "https://clerk.harness.localhost"
+SIMULATED_MODEL = "simulated"
+LOCAL_MODEL = "smollm2-135m-instruct"
+
+
+class Settings(BaseSettings):
+    """What the environment decides; see the README's table of variables."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HARNESS_", env_file=None, extra="ignore", populate_by_name=True
+    )
+
+    env: Literal["local", "staging", "production"] = "local"
+    home: Path = Path(".harness")
+    workspace: Path | None = None  # the folder the file tools see; default: home/workspace
+
+    # Where the services are. The names of the services' own SDKs are used where they have one.
+    api_url: str = "http://127.0.0.1:8300"
+    worker_url: str = "http://127.0.0.1:8301"
+    inngest_base_url: str = Field("http://127.0.0.1:8288", validation_alias="INNGEST_BASE_URL")
+    inngest_dev: bool | str = Field(True, validation_alias="INNGEST_DEV")
+    inngest_event_key: SecretStr | None = Field(None, validation_alias="INNGEST_EVENT_KEY")
+    inngest_signing_key: SecretStr | None = Field(None, validation_alias="INNGEST_SIGNING_KEY")
+    convex_url: str = Field("http://127.0.0.1:3210", validation_alias="CONVEX_URL")
+    convex_deploy_key: SecretStr | None = Field(None, validation_alias="CONVEX_DEPLOY_KEY")
+    chroma_url: str = Field("http://127.0.0.1:8302", validation_alias="CHROMA_URL")
+    local_model_url: str = "http://127.0.0.1:8303/v1"
+    simulated_url: str = "http://127.0.0.1:8304/v1"
+
+    # The model. A key or an address counts only when HARNESS_MODEL names a model to use it for.
+    model: str | None = None
+    fallback_model: str | None = None
+    model_protocol: Literal["native", "json"] | None = None
+    openai_base_url: str | None = Field(None, validation_alias="OPENAI_BASE_URL")
+    openai_api_key: SecretStr | None = Field(None, validation_alias="OPENAI_API_KEY")
+    model_context_tokens: int = 8192
+    model_max_output_tokens: int = 512
+    model_timeout_s: float = 120.0
+
+    # Who may send.
+    clerk_issuer: str = Field(DEV_ISSUER, validation_alias="CLERK_ISSUER")
+    clerk_jwt_key: SecretStr | None = Field(None, validation_alias="CLERK_JWT_KEY")  # PEM
+    clerk_jwks_url: str | None = Field(None, validation_alias="CLERK_JWKS_URL")  # for Convex
+    clerk_authorized_parties: list[str] = ["http://localhost:3000"]
+
+    # Limits of the request side.
+    max_text_bytes: int = 64 * 1024
+    rate_limit: str = "60/minute"
+    rate_limit_url: str = "memory://"
+    cors_origins: list[str] = ["http://localhost:3000"]
+
+    # The job.
+    max_turns: int = 6
+    flush_ms: int = 60  # how often streamed text is persisted
+    turn_wait_s: int = 3600  # how long a run waits for its thread before it asks again
+    reply_wait_s: int = 24 * 3600  # how long a question stays open
+
+    # Context.
+    embedder: str = "minilm"
+    embedder_threads: int = 1
+    context_budget_tokens: int = 1200
+    history_messages: int = 8
+    memory_hits: int = 5
+
+    # Local engines.
+    inngest_backoff_ms: int | None = None  # None: Inngest's own table
+    sqlite_synchronous: Literal["FULL", "NORMAL"] = "FULL"
+
+    log_level: str = "INFO"
+    log_json: bool = False
+
+    @property
+    def workspace_dir(self) -> Path:
+        """The folder that the file tools may see."""
+        return self.workspace or self.home / "workspace"
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The process's settings, read once from the environment."""
+    return Settings()
