@@ -1,0 +1,7 @@
+"""Access to Convex: typed calls, and live views of what changes."""
+
+from harness.store._user import UserStore
+from harness.store.client import Store
+from harness.store.errors import StoreError, StoreUnavailable
+
+__all__ = ["Store", "StoreError", "StoreUnavailable", "UserStore"]
