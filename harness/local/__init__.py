@@ -1,0 +1,1 @@
+"""One machine's stack: engines, launchers and their supervisor."""
