@@ -74,10 +74,11 @@ export const messageFields = {
   latencyMs: v.optional(v.number()),
   error: v.optional(failure),
   shown: v.optional(v.array(shownMemory)),
-  /** Streaming state of an assistant message: the winning attempt of each turn (its index),
-   *  the last attempt given out, and the next delta's sequence number. */
+  /** Streaming state of an assistant message: the winning attempt of each turn (its index) and
+   *  the last attempt given out. */
   attempts: v.optional(v.array(v.number())),
   lastAttempt: v.optional(v.number()),
+  /** How many deltas there were, once finished; while it streams the deltas themselves tell. */
   nextSeq: v.optional(v.number()),
   finishedAt: v.optional(v.number()),
 };

@@ -17,7 +17,9 @@ export default defineSchema({
 
   preferences: defineTable(preferenceFields).index("by_user_key", ["userId", "key"]),
 
-  threads: defineTable(threadFields).index("by_user_status", ["userId", "status", "lastMessageAt"]),
+  threads: defineTable(threadFields)
+    .index("by_user", ["userId", "lastMessageAt"])
+    .index("by_user_status", ["userId", "status", "lastMessageAt"]),
 
   messages: defineTable(messageFields)
     .index("by_thread_order", ["threadId", "order"])
@@ -32,8 +34,9 @@ export default defineSchema({
     .index("by_call_id", ["callId"])
     .index("by_message", ["messageId", "turn", "index"]),
 
-  // A cancel may come before its message exists: it is kept here until `begin` looks.
-  cancellations: defineTable(cancellationFields).index("by_key", ["messageKey"]),
+  // A cancel may come before its message exists: it is kept here until `begin` looks. Anybody may
+  // name any key, so it counts for its own subject only.
+  cancellations: defineTable(cancellationFields).index("by_key", ["messageKey", "subject"]),
 
   analytics: defineTable(analyticsFields)
     .index("by_event", ["event", "at"])
@@ -41,4 +44,3 @@ export default defineSchema({
 
   flags: defineTable(flagFields).index("by_key", ["key"]),
 });
-

@@ -1,0 +1,43 @@
+import {
+  type PaginationOptions,
+  type PaginationResult,
+  paginationResultValidator,
+} from "convex/server";
+import { type PropertyValidators, v } from "convex/values";
+import type { TableNames } from "../_generated/dataModel.js";
+import {
+  analyticsFields,
+  flagFields,
+  messageFields,
+  threadFields,
+  toolCallFields,
+} from "../fields.js";
+import { PAGE_ITEMS } from "./limits.js";
+
+/** Whole documents as functions return them: a table's fields and what Convex adds. */
+function document<Table extends TableNames, Fields extends PropertyValidators>(
+  table: Table,
+  fields: Fields,
+) {
+  return v.object({ ...fields, _id: v.id(table), _creationTime: v.number() });
+}
+
+export const threadDoc = document("threads", threadFields);
+export const messageDoc = document("messages", messageFields);
+export const toolCallDoc = document("toolCalls", toolCallFields);
+export const analyticsDoc = document("analytics", analyticsFields);
+export const flagDoc = document("flags", flagFields);
+
+export const threadPage = paginationResultValidator(threadDoc);
+export const messagePage = paginationResultValidator(messageDoc);
+export const analyticsPage = paginationResultValidator(analyticsDoc);
+
+/** The options with a page's size bounded, whatever a client asks for. */
+export function bounded(options: PaginationOptions): PaginationOptions {
+  return { ...options, numItems: Math.min(options.numItems, PAGE_ITEMS) };
+}
+
+/** What somebody who has no row yet sees of a list. */
+export function emptyPage<Item>(): PaginationResult<Item> {
+  return { page: [], isDone: true, continueCursor: "" };
+}

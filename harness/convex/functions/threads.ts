@@ -1,0 +1,98 @@
+import { paginationOptsValidator } from "convex/server";
+import { v } from "convex/values";
+import type { Doc, Id } from "./_generated/dataModel.js";
+import {
+  internalMutation,
+  internalQuery,
+  mutation,
+  query,
+  type MutationCtx,
+} from "./_generated/server.js";
+import { threadKind, threadStatus } from "./fields.js";
+import { bounded, emptyPage, threadDoc, threadPage } from "./lib/documents.js";
+import { requireText } from "./lib/errors.js";
+import {
+  currentUser,
+  ensureUser,
+  findOwnThread,
+  requireIdentity,
+  requireOwnThread,
+  userBySubject,
+} from "./lib/identity.js";
+import { TITLE_CHARS } from "./lib/limits.js";
+
+const newThread = { title: v.string(), kind: v.optional(threadKind) };
+
+export const create = mutation({
+  args: newThread,
+  returns: v.id("threads"),
+  handler: async (ctx, args) => {
+    const { subject, name } = await requireIdentity(ctx);
+    return await insertThread(ctx, await ensureUser(ctx, subject, name), args);
+  },
+});
+
+export const get = query({
+  args: { threadId: v.string() },
+  returns: v.union(threadDoc, v.null()),
+  handler: async (ctx, { threadId }) => await findOwnThread(ctx, await currentUser(ctx), threadId),
+});
+
+/** The signed-in user's threads, the one with the newest message first. */
+export const list = query({
+  args: { paginationOpts: paginationOptsValidator, status: v.optional(threadStatus) },
+  returns: threadPage,
+  handler: async (ctx, { paginationOpts, status }) => {
+    const user = await currentUser(ctx);
+    if (user === null) return emptyPage<Doc<"threads">>();
+    const threads = ctx.db.query("threads");
+    const own =
+      status === undefined
+        ? threads.withIndex("by_user", (q) => q.eq("userId", user._id))
+        : threads.withIndex("by_user_status", (q) => q.eq("userId", user._id).eq("status", status));
+    return await own.order("desc").paginate(bounded(paginationOpts));
+  },
+});
+
+/** Closes a thread to new messages; those it has taken are still answered. */
+export const archive = mutation({
+  args: { threadId: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { threadId }) => {
+    const thread = await requireOwnThread(ctx, await currentUser(ctx), threadId);
+    await ctx.db.patch(thread._id, { status: "archived" });
+    return null;
+  },
+});
+
+export const createFor = internalMutation({
+  args: { subject: v.string(), ...newThread },
+  returns: v.id("threads"),
+  handler: async (ctx, { subject, ...args }) =>
+    await insertThread(ctx, await ensureUser(ctx, subject), args),
+});
+
+export const access = internalQuery({
+  args: { threadId: v.string(), subject: v.string() },
+  returns: v.union(threadDoc, v.null()),
+  handler: async (ctx, { threadId, subject }) =>
+    await findOwnThread(ctx, await userBySubject(ctx, subject), threadId),
+});
+
+async function insertThread(
+  ctx: MutationCtx,
+  userId: Id<"users">,
+  { title, kind = "standard" }: { title: string; kind?: Doc<"threads">["kind"] },
+): Promise<Id<"threads">> {
+  requireText("the thread's title", title, TITLE_CHARS);
+  const createdAt = Date.now();
+  return await ctx.db.insert("threads", {
+    userId,
+    title,
+    kind,
+    status: "active",
+    nextOrder: 0,
+    lastMessageAt: createdAt,
+    createdAt,
+  });
+}
