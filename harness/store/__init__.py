@@ -3,6 +3,44 @@
 from harness.store._user import UserStore
 from harness.store.client import Store
 from harness.store.errors import StoreError, StoreUnavailable
+from harness.store.results import (
+    AnalyticsEvent,
+    Appended,
+    Attempt,
+    Awaited,
+    Begun,
+    Cancelled,
+    Ended,
+    Exchange,
+    Flag,
+    ImportedMessage,
+    Page,
+    PlannedCall,
+    Preference,
+    StartedCall,
+    StreamState,
+)
 from harness.store.subscriptions import Subscriber
 
-__all__ = ["Store", "StoreError", "StoreUnavailable", "Subscriber", "UserStore"]
+__all__ = [
+    "AnalyticsEvent",
+    "Appended",
+    "Attempt",
+    "Awaited",
+    "Begun",
+    "Cancelled",
+    "Ended",
+    "Exchange",
+    "Flag",
+    "ImportedMessage",
+    "Page",
+    "PlannedCall",
+    "Preference",
+    "StartedCall",
+    "Store",
+    "StoreError",
+    "StoreUnavailable",
+    "StreamState",
+    "Subscriber",
+    "UserStore",
+]
