@@ -4,7 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 APP_ID = "harness"
@@ -12,6 +12,14 @@ AUDIENCE = "convex"  # of the tokens that both the API and Convex accept
 DEV_ISSUER = "https://clerk.harness.localhost"
 SIMULATED_MODEL = "simulated"
 LOCAL_MODEL = "smollm2-135m-instruct"
+
+
+class ModelPrice(BaseModel):
+    """Prices of a model per million tokens; cached tokens cost as others when not given."""
+
+    prompt: float
+    completion: float
+    cached: float | None = None
 
 
 class Settings(BaseSettings):
@@ -46,7 +54,9 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr | None = Field(None, validation_alias="OPENAI_API_KEY")
     model_context_tokens: int = 8192
     model_max_output_tokens: int = 512
-    model_timeout_s: float = 120.0
+    model_timeout_s: float = 120.0  # until the first token
+    model_stall_s: float = 30.0  # between two tokens
+    model_prices: dict[str, ModelPrice] = {}
 
     # Who may send.
     clerk_issuer: str = Field(DEV_ISSUER, validation_alias="CLERK_ISSUER")
