@@ -1,0 +1,90 @@
+"""`python -m harness.local.inngest`: the engine alone, on 127.0.0.1."""
+
+import argparse
+import asyncio
+import logging
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+import uvloop
+
+from harness.local.inngest.app import create_app
+from harness.local.inngest.engine import Options
+from harness.local.inngest.journal import JournalError
+from harness.settings import get_settings
+
+HOST = "127.0.0.1"
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it is ready."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            port = self.servers[0].sockets[0].getsockname()[1]
+            sys.stdout.write(f"inngest listening on http://{HOST}:{port}\n")
+            sys.stdout.flush()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the engine until it is told to stop; the process's exit code."""
+    options = _options(arguments)
+    logging.basicConfig(level=get_settings().log_level, format="inngest %(levelname)s %(message)s")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(*options))
+
+
+async def _serve(port: int, options: Options) -> int:
+    failure: list[JournalError] = []
+
+    def stop(error: JournalError) -> None:
+        failure.append(error)
+        server.should_exit = True
+
+    app = create_app(options, stop)
+    server = _Server(
+        uvicorn.Config(
+            app,
+            host=HOST,
+            port=port,
+            http="httptools",
+            access_log=False,
+            log_level="warning",
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=1,
+        )
+    )
+    await server.serve()
+    return 1 if failure or not server.started else 0
+
+
+def _options(arguments: list[str] | None) -> tuple[int, Options]:
+    settings = get_settings()
+    parser = argparse.ArgumentParser(
+        prog="python -m harness.local.inngest", description="A local Inngest engine."
+    )
+    parser.add_argument("--port", type=int, default=8288, help="0 for a free one")
+    parser.add_argument("--db", type=Path, default=settings.home / "inngest.db")
+    parser.add_argument(
+        "--backoff-ms",
+        type=int,
+        default=settings.inngest_backoff_ms,
+        help="a constant time between attempts instead of Inngest's table",
+    )
+    parser.add_argument("--signing-key", help="signed mode; without it, development mode")
+    parser.add_argument("--event-key", help="the only key events are accepted with")
+    found = parser.parse_args(arguments)
+    return found.port, Options(
+        db=found.db,
+        backoff_ms=found.backoff_ms,
+        signing_key=found.signing_key,
+        event_key=found.event_key,
+        synchronous=settings.sqlite_synchronous,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""The engine as an ASGI application."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from harness.local.inngest import api, inspection
+from harness.local.inngest.engine import Engine, Options
+from harness.local.inngest.journal import JournalError
+
+log = logging.getLogger(__name__)
+
+# The writer thread must get the interpreter soon after the loop gives it work.
+_SWITCH_INTERVAL_S = 0.0005
+
+
+def create_app(
+    options: Options, stop: Callable[[JournalError], None] = lambda error: None
+) -> Starlette:
+    """The engine's application; it starts and stops with the application's lifespan.
+
+    Args:
+        options: where its database is and how it runs.
+        stop: called when the journal broke: the process must end, nothing is accepted any more.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
+        engine = Engine(options, stop)
+        app.state.engine = engine
+        engine.resume()
+        try:
+            yield
+        finally:
+            await asyncio.shield(engine.close())
+
+    return Starlette(
+        routes=[
+            Route("/", _root, methods=["GET"]),
+            Route("/health", _health, methods=["GET"]),
+            *api.ROUTES,
+            *inspection.ROUTES,
+        ],
+        lifespan=lifespan,
+    )
+
+
+async def _health(request: Request) -> Response:
+    return api.reply({"status": 200, "message": "OK"})
+
+
+async def _root(request: Request) -> Response:
+    machine = api.engine_of(request).machine
+    apps: dict[str, list[str]] = {}
+    for function in machine.active.values():
+        apps.setdefault(function.app_id, []).append(function.id)
+    return api.reply({"engine": "harness", "apps": apps, "unfinished_runs": len(machine.runs)})

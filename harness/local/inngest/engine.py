@@ -1,0 +1,150 @@
+"""The engine: its parts put together, from start to stop."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+from harness.local.inngest import _schema as sql
+from harness.local.inngest.config import ConfigError, parse_function
+from harness.local.inngest.executor import Executor
+from harness.local.inngest.ids import now_ms
+from harness.local.inngest.intake import EventError, Intake, check
+from harness.local.inngest.journal import Journal, JournalError
+from harness.local.inngest.machine import Machine, Transaction
+from harness.local.inngest.recovery import restore
+from harness.local.inngest.scheduler import Scheduler
+from harness.local.inngest.state import Event
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an engine runs.
+
+    Attributes:
+        db: its database file.
+        backoff_ms: a constant time between attempts; None for Inngest's table.
+        signing_key: what apps sign with; None for development mode.
+        event_key: what senders of events must name; None to take any.
+        synchronous: SQLite's setting.
+    """
+
+    db: Path
+    backoff_ms: int | None = None
+    signing_key: str | None = None
+    event_key: str | None = None
+    synchronous: Literal["FULL", "NORMAL"] = "FULL"
+
+
+class Engine:
+    """A running engine; made inside the loop it runs in.
+
+    Args:
+        broken: called when the journal can no longer be written and the engine must stop.
+
+    Raises:
+        JournalError: the database cannot be used.
+    """
+
+    def __init__(self, options: Options, broken: Callable[[JournalError], None]) -> None:
+        self.options = options
+        self.journal = Journal(options.db, options.synchronous, broken)
+        self.machine = Machine(options.backoff_ms)
+        self.executor = Executor(options.signing_key)
+        self.scheduler = Scheduler(self.machine, self.journal, self.executor)
+        self._intake = Intake(self.journal.reader)
+
+    def resume(self) -> None:
+        """Go on with what was unfinished when the last engine on this database stopped."""
+        tx = Transaction()
+        restore(self.machine, self.journal.reader, tx)
+        if self.machine.runs:
+            log.info("resumed %d runs", len(self.machine.runs))
+        self.scheduler.commit(tx)
+
+    async def close(self) -> None:
+        """Stop calling apps and close the database."""
+        await self.scheduler.close()
+        await self.executor.close()
+        await self.journal.close()
+
+    async def receive(
+        self, payloads: list[Any], seed: str | None
+    ) -> tuple[list[str], EventError | None]:
+        """Accept events; they and the runs they start are on disk when this returns.
+
+        Args:
+            seed: what makes the ids of a repeated request the same.
+
+        Returns:
+            The internal ids of the accepted ones, and what was wrong with the next one.
+        """
+        tx, ids, accepted = Transaction(), [], []
+        problem = None
+        for index, payload in enumerate(payloads):
+            try:
+                checked = check(payload)
+            except EventError as error:
+                problem = error
+                break
+            internal_id, new = self._intake.number(checked, seed, index)
+            ids.append(internal_id)
+            if new:
+                event = Event.create(checked, internal_id, now_ms())
+                accepted.append(event)
+                self.machine.route(event, tx)
+        await self.journal.commit(tx.statements)
+        self._intake.committed(accepted)
+        self.scheduler.schedule(tx.due)
+        return ids, problem
+
+    async def register(self, app_id: str, url: str, sdk: str, raw: list[dict[str, Any]]) -> bool:
+        """Take over an app's functions; those it no longer has are triggered no more.
+
+        Args:
+            raw: the functions' configurations as the SDK sent them.
+
+        Returns:
+            Whether anything changed.
+
+        Raises:
+            ConfigError: a function is malformed or wants what the engine does not do; nothing of
+                the registration is taken over then.
+        """
+        functions = [parse_function(app_id, item) for item in raw]
+        for function in functions:
+            known = self.machine.active.get(function.id)
+            if known and known.app_id != app_id:
+                raise ConfigError(
+                    f"function {function.id} belongs to app {known.app_id}: rename it in {app_id}"
+                )
+        known_as = self.journal.reader.execute(
+            "SELECT functions, url FROM apps WHERE id = ?", (app_id,)
+        ).fetchone()
+        configs = orjson.dumps(raw)
+        old = {item.id for item in self.machine.active.values() if item.app_id == app_id}
+        self.machine.register(functions, old - {item.id for item in functions})
+        tx = Transaction()
+        tx.write(sql.PUT_APP, app_id, url, sdk, configs, now_ms())
+        tx.write(sql.RETIRE_FUNCTIONS, app_id)
+        for function, item in zip(functions, raw, strict=True):
+            tx.write(sql.PUT_FUNCTION, function.id, app_id, orjson.dumps(item))
+        await self.journal.commit(tx.statements)
+        self.scheduler.app_is_up(app_id)
+        return bool(known_as != (configs, url))
+
+    async def cancel(self, run_id: str) -> bool:
+        """Cancel a run; False where it is unknown or has ended."""
+        run = self.machine.runs.get(run_id)
+        if run is None:
+            return False
+        tx = Transaction()
+        self.machine.cancel(run, tx)
+        await self.journal.commit(tx.statements)
+        self.scheduler.schedule(tx.due)
+        return True

@@ -1,0 +1,139 @@
+"""Calls to apps over the SDK's HTTP protocol."""
+
+import uuid
+
+import aiohttp
+import orjson
+
+from harness.local.inngest import answers, signing
+from harness.local.inngest.answers import Answer, Failed, Refused
+from harness.local.inngest.config import Function
+from harness.local.inngest.state import Kind, Pending
+
+CALL_TIMEOUT_S = 2 * 3600
+CONNECT_TIMEOUT_S = 10
+# Below uvicorn's five seconds, so that a call does not go down a connection the app is closing.
+IDLE_CONNECTION_S = 4
+MAX_REQUEST_BYTES = 4 * 1024 * 1024
+MAX_ANSWER_BYTES = 4 * 1024 * 1024 + 64 * 1024
+
+
+class Executor:
+    """Calls functions and reads their answers.
+
+    Args:
+        signing_key: signs calls and checks answers; None for development mode.
+    """
+
+    def __init__(self, signing_key: str | None) -> None:
+        self._key = signing_key
+        self._kind = "cloud" if signing_key else "dev"
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_CONNECTION_S),
+            timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S),
+            auto_decompress=True,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+    async def call(self, function: Function, pending: Pending) -> Answer:
+        """Run a planned step, or the function up to its next ones."""
+        url = function.step_url(pending.hash if pending.kind is Kind.STEP else "step")
+        body = request_body(function, pending)
+        try:
+            async with self._session.post(url, data=body, headers=self._headers(body)) as answer:
+                content = await answer.content.read(MAX_ANSWER_BYTES + 1)
+                while len(content) <= MAX_ANSWER_BYTES and not answer.content.at_eof():
+                    content += await answer.content.read(MAX_ANSWER_BYTES + 1 - len(content))
+                return self._read(url, answer, content)
+        except aiohttp.ClientConnectorError as error:
+            return Refused(f"{url} cannot be reached: {error}")
+        except TimeoutError:
+            return Failed(answers.error("Timeout", f"{url} did not answer in {CALL_TIMEOUT_S} s"))
+        except (aiohttp.ClientError, OSError) as error:
+            words = str(error) or type(error).__name__
+            return Failed(answers.error("ConnectionLost", f"{url} broke the call off: {words}"))
+
+    def _read(self, url: str, answer: aiohttp.ClientResponse, content: bytes) -> Answer:
+        if len(content) > MAX_ANSWER_BYTES:
+            problem = f"{url} answered more than {MAX_ANSWER_BYTES} bytes, which Inngest refuses"
+            return Failed(answers.error("OutputTooLarge", problem), retriable=False)
+        if self._key and answer.status != 201:
+            signature = answer.headers.get("x-inngest-signature", "")
+            if "x-inngest-sdk" in answer.headers and not signing.verify(
+                content, signature, self._key
+            ):
+                return Failed(answers.error("BadSignature", f"{url} signed its answer wrongly"))
+        return answers.classify(url, answer.status, answer.headers, content)
+
+    def _headers(self, body: bytes) -> dict[str, str]:
+        headers = {
+            "content-type": "application/json",
+            "x-inngest-server-kind": self._kind,
+            "x-request-id": uuid.uuid4().hex,
+        }
+        if self._key:
+            headers["x-inngest-signature"] = signing.sign(body, self._key)
+        return headers
+
+    async def sync(self, url: str) -> str | None:
+        """Make the app at `url` register itself.
+
+        Returns:
+            Why it did not; None when it did.
+
+        Raises:
+            aiohttp.ClientConnectorError: nothing listens there.
+        """
+        headers = self._headers(b"{}")
+        async with self._session.put(url, data=b"{}", headers=headers) as answer:
+            content = await answer.content.read(MAX_ANSWER_BYTES)
+            try:
+                found = orjson.loads(content)
+            except orjson.JSONDecodeError:
+                found = None
+            if isinstance(found, dict) and found.get("ok") is True:
+                return None
+            if isinstance(found, dict) and (found.get("error") or found.get("message")):
+                return str(found.get("error") or found.get("message"))
+            return f"{url} is not an Inngest app: it answered {answer.status} to a PUT"
+
+
+def request_body(function: Function, pending: Pending) -> bytes:
+    """The body of a call.
+
+    A run whose state is too large for one request is sent without it: `use_api` makes the SDK
+    fetch it from the engine.
+    """
+    run = pending.run
+    event = orjson.Fragment(run.event.body)
+    use_api = run.size + 2 * len(run.event.body) > MAX_REQUEST_BYTES
+    hashes = list(run.memos)
+    return orjson.dumps(
+        {
+            "version": 1,
+            "ctx": {
+                "run_id": run.id,
+                "fn_id": function.id,
+                "env": "local",
+                "step_id": pending.hash or "step",
+                "attempt": pending.attempt,
+                "max_attempts": function.max_attempts,
+                "disable_immediate_execution": run.parallel,
+                "use_api": use_api,
+                "stack": {"stack": hashes, "current": len(hashes)},
+            },
+            "event": event,
+            "events": [] if use_api else [event],
+            "steps": {} if use_api else steps_of(run.memos),
+            "use_api": use_api,
+        }
+    )
+
+
+def steps_of(memos: dict[str, bytes]) -> dict[str, orjson.Fragment]:
+    """Finished steps as they stand in a request."""
+    return {step: orjson.Fragment(memo) for step, memo in memos.items()}

@@ -1,0 +1,1 @@
+"""Flow control: one file a setting."""

@@ -1,0 +1,95 @@
+"""The engine's memory rebuilt from its journal, at start."""
+
+import sqlite3
+from typing import Any
+
+import orjson
+
+from harness.local.inngest.config import parse_function
+from harness.local.inngest.machine import Machine, Transaction
+from harness.local.inngest.operations import listener
+from harness.local.inngest.state import DISCOVERY, Event, Kind, Pending, Run
+
+_UNFINISHED = """
+SELECT r.id, r.function_id, r.created_at, r.parallel, r.race, r.parent_run, r.parent_step,
+       e.internal_id, e.id, e.name, e.received_at, e.body
+FROM runs r JOIN events e ON e.internal_id = r.event_id
+WHERE r.status = 'RUNNING' ORDER BY r.id
+"""
+_STEPS = """
+SELECT s.run_id, s.hash, s.memo FROM runs r JOIN steps s ON s.run_id = r.id
+WHERE r.status = 'RUNNING' ORDER BY s.rowid
+"""
+_PENDING = "SELECT run_id, hash, kind, name, due_at, attempt, race, queued_at, data FROM pending"
+
+
+def restore(machine: Machine, reader: sqlite3.Connection, tx: Transaction) -> None:
+    """Load functions and unfinished runs, and leave due in `tx` all they wait for.
+
+    A call that was in progress when the engine stopped is made again: its answer was never
+    recorded. A finished step is not: its result was.
+    """
+    _restore_functions(machine, reader)
+    for row in reader.execute(_UNFINISHED):
+        run = _run(row)
+        machine.runs[run.id] = run
+        machine.listen_for_cancel(run, machine.functions[run.function_id])
+    for run_id, step, memo in reader.execute(_STEPS):
+        run = machine.runs[run_id]
+        run.memos[step] = memo
+        run.size += len(memo)
+    for row in reader.execute(_PENDING):
+        pending = _pending(machine.runs[row[0]], row)
+        pending.run.pending[pending.hash] = pending
+        if pending.kind is Kind.WAIT:
+            machine.matcher.add(listener(pending))
+        tx.due.append(pending)
+    for run in machine.runs.values():
+        # In a race a discovery may have been owed; one too many does no harm.
+        if not run.pending or (run.race and DISCOVERY not in run.pending):
+            machine.discover(run, tx)
+
+
+def _restore_functions(machine: Machine, reader: sqlite3.Connection) -> None:
+    retired = []
+    functions = []
+    for app_id, config, active in reader.execute("SELECT app_id, config, active FROM functions"):
+        functions.append(parse_function(app_id, orjson.loads(config)))
+        if not active:
+            retired.append(functions[-1].id)
+    machine.register(functions, ())
+    machine.register((), retired)
+
+
+def _run(row: tuple[Any, ...]) -> Run:
+    run_id, function_id, created_at, parallel, race, parent_run, parent_step, *event = row
+    return Run(
+        run_id,
+        function_id,
+        _event(*event),
+        created_at,
+        parallel=bool(parallel),
+        race=bool(race),
+        parent=(parent_run, parent_step) if parent_run else None,
+    )
+
+
+def _event(internal_id: str, event_id: str, name: str, received_at: int, body: bytes) -> Event:
+    payload = orjson.loads(body)
+    return Event(internal_id, event_id, name, payload["ts"], received_at, body, payload)
+
+
+def _pending(run: Run, row: tuple[Any, ...]) -> Pending:
+    _, step, kind, name, due_at, attempt, race, queued_at, data = row
+    return Pending(
+        run,
+        step,
+        Kind(kind),
+        name,
+        due_at=due_at,
+        attempt=attempt,
+        race=bool(race),
+        data=orjson.loads(data),
+        queued_at=queued_at,
+        stored=True,
+    )

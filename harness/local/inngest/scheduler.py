@@ -1,0 +1,123 @@
+"""When things happen: commits first, then timers and calls, within their limits."""
+
+import asyncio
+import logging
+
+from harness.local.inngest.answers import Answer, Refused
+from harness.local.inngest.executor import Executor
+from harness.local.inngest.flow import concurrency
+from harness.local.inngest.flow.concurrency import Gate, Ticket
+from harness.local.inngest.ids import now_ms
+from harness.local.inngest.journal import Journal
+from harness.local.inngest.machine import Machine, Transaction
+from harness.local.inngest.state import Pending, Run
+
+log = logging.getLogger(__name__)
+
+CALLS_PER_APP = 200
+
+
+class Scheduler:
+    """Carries out what transactions leave due.
+
+    A timer runs on the monotonic clock from the moment it is set, so a jump of the wall clock
+    neither fires nor holds it; after a restart the wall clock says how much is left.
+    """
+
+    def __init__(self, machine: Machine, journal: Journal, executor: Executor) -> None:
+        self._machine = machine
+        self._journal = journal
+        self._executor = executor
+        self._gate = Gate()
+        self._loop = asyncio.get_running_loop()
+        self._calls: set[asyncio.Task[None]] = set()
+        self._down: dict[str, set[Pending]] = {}
+
+    def commit(self, tx: Transaction) -> None:
+        """Write a transaction and then do what it leaves due."""
+        if tx.statements:
+            self._journal.submit(tx.statements, lambda: self.schedule(tx.due))
+        else:
+            self.schedule(tx.due)
+
+    def schedule(self, due: list[Pending]) -> None:
+        """Do what is due, now or at its time."""
+        for pending in due:
+            if not pending.live:
+                continue
+            if pending.due_at is not None:
+                wait_s = max(0, pending.due_at - now_ms()) / 1000
+                pending.timer = self._loop.call_later(wait_s, self._fire, pending)
+            elif pending.kind.calls:
+                self._queue(pending)
+
+    def app_is_up(self, app_id: str) -> None:
+        """Try at once what could not reach an app that just registered."""
+        for pending in self._down.pop(app_id, set()):
+            if pending.live and pending.timer and not pending.calling:
+                pending.timer.cancel()
+                self._fire(pending)
+
+    async def close(self) -> None:
+        """Stop calling; what was not answered is called again after the next start."""
+        for call in self._calls:
+            call.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
+
+    def _fire(self, pending: Pending) -> None:
+        pending.timer = None
+        if not pending.live:
+            return
+        if pending.kind.calls:
+            pending.due_at = None
+            self._queue(pending)
+            return
+        tx = Transaction()
+        self._machine.expired(pending, tx)
+        self.commit(tx)
+
+    def _queue(self, pending: Pending) -> None:
+        self._gate.queue(
+            Ticket(
+                self._slots(pending.run),
+                lambda ticket: self._enter(ticket, pending),
+                lambda: pending.live,
+            )
+        )
+
+    def _slots(self, run: Run) -> tuple[tuple[str, int], ...]:
+        function = self._machine.functions[run.function_id]
+        if not function.concurrency:
+            return ((f"app:{function.app_id}", CALLS_PER_APP),)
+        keyed = concurrency.slots(function, run.event.payload)
+        return (*keyed, (f"app:{function.app_id}", CALLS_PER_APP))
+
+    def _enter(self, ticket: Ticket, pending: Pending) -> None:
+        call = self._loop.create_task(self._call(ticket, pending))
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+
+    async def _call(self, ticket: Ticket, pending: Pending) -> None:
+        function = self._machine.functions[pending.run.function_id]
+        pending.calling, pending.started_at = True, now_ms()
+        pending.run.started_at = pending.run.started_at or pending.started_at
+        try:
+            answer = await self._executor.call(function, pending)
+        finally:
+            self._gate.leave(ticket)
+        self._note_reach(function.app_id, pending, answer)
+        tx = Transaction()
+        self._machine.answered(pending, answer, tx)
+        self.commit(tx)
+
+    def _note_reach(self, app_id: str, pending: Pending, answer: Answer) -> None:
+        down = self._down.get(app_id)
+        if isinstance(answer, Refused):
+            if down is None:
+                log.warning("%s; tried again until it answers", answer.reason)
+            self._down.setdefault(app_id, set()).add(pending)
+        elif down is not None:
+            log.info("app %s answers again", app_id)
+            self.app_is_up(app_id)
+        if not isinstance(answer, Refused):
+            pending.refused = 0
