@@ -1,0 +1,1 @@
+"""What a model is shown: history, preferences and memories, within a budget."""

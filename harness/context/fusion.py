@@ -1,0 +1,70 @@
+"""How signals become one score: bring each to 0–1, smooth, weigh, add."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scores = NDArray[np.float32]
+
+
+def min_max(scores: Scores, within: NDArray[np.bool_]) -> Scores:
+    """Scores brought to 0–1 over the documents that may be retrieved.
+
+    Args:
+        scores: float32 [documents]; NaN where unknown, which counts as the least.
+        within: bool [documents], those that may be retrieved; the others get 0.
+
+    Returns:
+        float32 [documents]; all 0 when every score is the same, as such a signal says nothing.
+    """
+    known = within & ~np.isnan(scores)
+    result = np.zeros(len(scores), np.float32)
+    if not known.any():
+        return result
+    low, high = float(scores[known].min()), float(scores[known].max())
+    if high > low:
+        # Computed in double: a tiny range of float32 could round past 1.
+        scaled = (scores[known].astype(np.float64) - low) / (high - low)
+        result[known] = np.clip(scaled, 0, 1)
+    return result
+
+
+def smooth(scores: Scores, sessions: NDArray[np.int64], kernel: Mapping[int, float]) -> Scores:
+    """Let documents share in their neighbours' scores.
+
+    An answer is often found by its question's words, and the other way round.
+
+    Args:
+        scores: float32 [documents], in the order of the conversation.
+        sessions: int64 [documents]; a score stays within its session.
+        kernel: the weight of the neighbour at each offset, -1 being the one before.
+    """
+    result = np.zeros(len(scores), np.float32)
+    for offset, weight in kernel.items():
+        if abs(offset) >= len(scores) and offset:
+            continue
+        here = slice(max(0, -offset), len(scores) - max(0, offset))
+        there = slice(max(0, offset), len(scores) - max(0, -offset))
+        same = sessions[here] == sessions[there]
+        result[here] += weight * np.where(same, scores[there], 0).astype(np.float32)
+    return result
+
+
+def weigh(signals: Mapping[str, Scores], weights: Mapping[str, float]) -> Scores:
+    """The weighted sum of signals; one without a weight counts nothing."""
+    first = next(iter(signals.values()))
+    total = np.zeros(len(first), np.float32)
+    for name, scores in signals.items():
+        total += weights.get(name, 0.0) * scores
+    return total
+
+
+def best(scores: Scores, within: NDArray[np.bool_], k: int) -> Sequence[int]:
+    """The k best documents that may be retrieved, best first; ties go to the later document."""
+    numbers = np.flatnonzero(within)
+    if len(numbers) > k:
+        cut = np.partition(scores[numbers], len(numbers) - k)[len(numbers) - k]
+        numbers = numbers[scores[numbers] >= cut]
+    order = np.lexsort((-numbers, -scores[numbers]))
+    return [int(i) for i in numbers[order][:k]]

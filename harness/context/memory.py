@@ -1,0 +1,75 @@
+"""Long-term memory: every finished message, found again when it matters."""
+
+import asyncio
+from collections.abc import Sequence
+
+from chromadb.api import ClientAPI
+
+from harness.context.corpus import Record, spoken
+from harness.context.embeddings import CachedEmbedder
+from harness.context.hybrid import HybridRetriever
+from harness.context.retriever import Hit, Retriever, Scope
+from harness.context.vectors import VectorStore
+from harness.models import Message
+
+
+class Memory:
+    """Messages of all users in Chroma, behind one retriever."""
+
+    def __init__(
+        self, client: ClientAPI, embedder: CachedEmbedder, retriever: Retriever | None = None
+    ) -> None:
+        """Use a Chroma client.
+
+        Args:
+            client: of a server, or embedded within one process.
+            embedder: makes the vectors; another one's are kept apart.
+            retriever: how to search; by default every signal together.
+        """
+        self.embedder = embedder
+        self.vectors = VectorStore(client, embedder)
+        self._retriever = retriever or HybridRetriever(self.vectors, embedder)
+
+    async def index(self, user_id: str, thread_id: str, messages: Sequence[Message]) -> None:
+        """Remember messages; one remembered before stays as it is. Empty ones are left out."""
+        records = [_record(thread_id, message) for message in messages if message.content.strip()]
+        if not records:
+            return
+        vectors = await self.embedder.aembed([spoken(record) for record in records])
+        await asyncio.to_thread(self.vectors.upsert, user_id, records, vectors)
+
+    async def retrieve(self, query: str, k: int, scope: Scope) -> list[Hit]:
+        """The k memories that serve a query best, best first.
+
+        Args:
+            query: what to search for, as a person writes it.
+            k: how many.
+            scope: whose memories, and which of them.
+        """
+        if k < 1 or not query.strip():
+            return []
+        return await self._retriever.retrieve(query, k, scope)
+
+    async def delete_thread(self, user_id: str, thread_id: str) -> None:
+        """Forget a thread."""
+        await asyncio.to_thread(self.vectors.delete_thread, user_id, thread_id)
+
+    async def delete_user(self, user_id: str) -> None:
+        """Forget a user."""
+        await asyncio.to_thread(self.vectors.delete_user, user_id)
+
+    async def count(self, user_id: str) -> int:
+        """How many messages of a user are remembered."""
+        return await asyncio.to_thread(self.vectors.count, user_id)
+
+
+def _record(thread_id: str, message: Message) -> Record:
+    return Record(
+        id=message.id,
+        text=message.content,
+        thread_id=thread_id,
+        order=message.order,
+        sent_at=message.sent_at,
+        role=message.role,
+        speaker=message.speaker,
+    )

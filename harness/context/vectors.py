@@ -1,0 +1,187 @@
+"""Messages and their vectors in Chroma, one collection a user."""
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+import chromadb
+import numpy as np
+from chromadb.api import ClientAPI
+from chromadb.api.models.Collection import Collection
+from chromadb.config import Settings as ChromaSettings
+from chromadb.errors import NotFoundError
+from numpy.typing import NDArray
+
+from harness.context.cache import ExpiringCache
+from harness.context.corpus import Corpus, Record
+from harness.context.embeddings import ChromaEmbedding, Embedder
+from harness.errors import HarnessError
+
+PAGE = 500  # records a request; Chroma refuses requests past a few thousand
+CACHED_USERS = 256
+CACHE_TTL_S = 900.0
+BREADTH = 200  # neighbours HNSW considers, at least as many as are asked for
+
+
+def connect(url: str) -> ClientAPI:
+    """A client of a Chroma server.
+
+    Raises:
+        HarnessError: nothing answers there.
+    """
+    parts = urlsplit(url)
+    try:
+        return chromadb.HttpClient(
+            host=parts.hostname or "127.0.0.1",
+            port=parts.port or (443 if parts.scheme == "https" else 80),
+            ssl=parts.scheme == "https",
+            settings=ChromaSettings(anonymized_telemetry=False),
+        )
+    except ValueError as error:
+        raise HarnessError(
+            f"no Chroma server answers at {url} ({error})", "Start it, or set CHROMA_URL."
+        ) from error
+
+
+class VectorStore:
+    """What Chroma keeps of each user's messages, and a copy in memory for the other signals.
+
+    A collection a user rather than a filter on one: a filtered query took 37 ms at 20,000 messages
+    and an unfiltered one 3 ms, and no query can reach another user's messages by mistake. Methods
+    block; call them from a thread.
+    """
+
+    def __init__(self, client: ClientAPI, embedder: Embedder) -> None:
+        self._client = client
+        self._embedder = embedder
+        self._adapter = ChromaEmbedding(embedder)
+        self._corpora: ExpiringCache[str, Corpus] = ExpiringCache(CACHED_USERS, CACHE_TTL_S)
+        self._collections: ExpiringCache[str, Collection] = ExpiringCache(CACHED_USERS, CACHE_TTL_S)
+
+    def upsert(self, user_id: str, records: Sequence[Record], vectors: NDArray[np.float32]) -> None:
+        """Keep messages with their vectors; again with the same ids changes nothing."""
+        collection = self._open(user_id, create=True)
+        assert collection is not None
+        for start in range(0, len(records), PAGE):
+            page = records[start : start + PAGE]
+            collection.upsert(
+                ids=[record.id for record in page],
+                embeddings=vectors[start : start + PAGE],
+                documents=[record.text for record in page],
+                metadatas=[_metadata(user_id, record) for record in page],
+            )
+        corpus = self._corpora.get(user_id)
+        if corpus is not None:
+            with corpus.lock:
+                corpus.add(records)
+
+    def similar(
+        self, user_id: str, vector: NDArray[np.float32], n: int, where: dict[str, Any] | None
+    ) -> dict[str, float]:
+        """The n messages nearest to a vector: cosine by message id."""
+        collection = self._open(user_id)
+        if collection is None:
+            return {}
+        found = collection.query(
+            query_embeddings=vector[np.newaxis], n_results=n, where=where, include=["distances"]
+        )
+        distances = found["distances"] or [[]]
+        return {
+            id_: 1.0 - distance for id_, distance in zip(found["ids"][0], distances[0], strict=True)
+        }
+
+    def corpus(self, user_id: str) -> Corpus:
+        """The user's messages in memory, caught up with what other processes have written."""
+        corpus = self._corpora.get_or_put(user_id, Corpus)
+        collection = self._open(user_id)
+        with corpus.lock:
+            if (collection.count() if collection else 0) != len(corpus):
+                corpus = self._catch_up(user_id, collection, corpus)
+        return corpus
+
+    def count(self, user_id: str) -> int:
+        """How many messages of the user are kept."""
+        collection = self._open(user_id)
+        return collection.count() if collection else 0
+
+    def delete_thread(self, user_id: str, thread_id: str) -> None:
+        """Forget a thread's messages."""
+        collection = self._open(user_id)
+        if collection is not None:
+            collection.delete(where={"thread_id": thread_id})
+        self._corpora.drop(user_id)
+
+    def delete_user(self, user_id: str) -> None:
+        """Forget a user's messages."""
+        with suppress(NotFoundError):
+            self._client.delete_collection(self._name(user_id))
+        self._corpora.drop(user_id)
+        self._collections.drop(user_id)
+
+    def _name(self, user_id: str) -> str:
+        # Vectors of two embedders don't mix, so each has collections of its own.
+        digest = hashlib.sha256(user_id.encode()).hexdigest()[:40]
+        return f"memory-{self._embedder.name}-{digest}"
+
+    def _open(self, user_id: str, *, create: bool = False) -> Collection | None:
+        collection = self._collections.get(user_id)
+        if collection is not None:
+            return collection
+        name = self._name(user_id)
+        if create:
+            collection = self._client.get_or_create_collection(
+                name,
+                embedding_function=self._adapter,
+                configuration={"hnsw": {"space": "cosine", "ef_search": BREADTH}},
+            )
+        else:
+            try:
+                collection = self._client.get_collection(name, embedding_function=self._adapter)
+            except NotFoundError:
+                return None
+        self._collections.put(user_id, collection)
+        return collection
+
+    def _catch_up(self, user_id: str, collection: Collection | None, corpus: Corpus) -> Corpus:
+        stored = set(collection.get(include=[])["ids"]) if collection else set()
+        if not stored.issuperset(corpus.numbers):
+            corpus = Corpus()
+            self._corpora.put(user_id, corpus)
+        missing = sorted(stored.difference(corpus.numbers))
+        for start in range(0, len(missing), PAGE):
+            assert collection is not None
+            page = collection.get(
+                ids=missing[start : start + PAGE], include=["documents", "metadatas"]
+            )
+            corpus.add(
+                _record(id_, text, metadata)
+                for id_, text, metadata in zip(
+                    page["ids"], page["documents"] or [], page["metadatas"] or [], strict=True
+                )
+            )
+        return corpus
+
+
+def _metadata(user_id: str, record: Record) -> dict[str, Any]:
+    kept = {
+        "user_id": user_id,
+        "thread_id": record.thread_id,
+        "order": record.order,
+        "role": record.role,
+        "sent_at": record.sent_at,
+    }
+    return kept if record.speaker is None else {**kept, "speaker": record.speaker}
+
+
+def _record(id_: str, text: str, metadata: Any) -> Record:
+    return Record(
+        id=id_,
+        text=text,
+        thread_id=metadata["thread_id"],
+        order=int(metadata["order"]),
+        sent_at=int(metadata["sent_at"]),
+        role=metadata["role"],
+        speaker=metadata.get("speaker"),
+    )
