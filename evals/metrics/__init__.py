@@ -1,0 +1,1 @@
+"""What is computed from a sample's output and its gold."""
