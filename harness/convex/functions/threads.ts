@@ -45,11 +45,12 @@ export const list = query({
   handler: async (ctx, { paginationOpts, status }) => {
     const user = await currentUser(ctx);
     if (user === null) return emptyPage<Doc<"threads">>();
-    const threads = ctx.db.query("threads");
     const own =
       status === undefined
-        ? threads.withIndex("by_user", (q) => q.eq("userId", user._id))
-        : threads.withIndex("by_user_status", (q) => q.eq("userId", user._id).eq("status", status));
+        ? ctx.db.query("threads").withIndex("by_user", (q) => q.eq("userId", user._id))
+        : ctx.db
+            .query("threads")
+            .withIndex("by_user_status", (q) => q.eq("userId", user._id).eq("status", status));
     return await own.order("desc").paginate(bounded(paginationOpts));
   },
 });
