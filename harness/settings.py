@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     context_budget_tokens: int = 1200
     history_messages: int = 8
     memory_hits: int = 5
+    tools_offered: int = 5  # at most, to a model that needs any
 
     # Local engines.
     inngest_backoff_ms: int | None = None  # None: Inngest's own table
