@@ -4,10 +4,10 @@ import asyncio
 import base64
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from itertools import count
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from websockets.exceptions import InvalidStatus, WebSocketException
 
@@ -16,13 +16,14 @@ from harness.store._documents import from_convex
 from harness.store._merge import Merger
 from harness.store._sync import Connection, Identity, OutOfStep, Query, Refused, open_socket
 from harness.store.errors import StoreError
-from harness.store.results import StreamState
+from harness.store.results import Flag, StreamState
 
 ADVANCE_AFTER = 16  # deltas a push may repeat before the reader asks from further on
 RENEW_BEFORE_S = 20.0  # of a token's end
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 2.0
 
+Shape = TypeVar("Shape")
 TokenSource = Callable[[], Awaitable[str]]
 
 
@@ -75,7 +76,7 @@ class Subscriber:
         for query in self._wanted.values():
             query.fail(StoreError("UNAVAILABLE", f"the subscriber of {query.path} was closed"))
 
-    async def watch(self, path: str, arguments: dict[str, Any]) -> AsyncIterator[Any]:
+    async def watch(self, path: str, arguments: dict[str, Any]) -> AsyncGenerator[Any, None]:
         """Yield a query's value now and whenever it differs; slow readers skip to the newest.
 
         Args:
@@ -92,17 +93,15 @@ class Subscriber:
         finally:
             await self._close(query)
 
-    async def watch_tool_calls(self, message_key: str) -> AsyncIterator[list[ToolCall]]:
+    def watch_tool_calls(self, message_key: str) -> AsyncGenerator[list[ToolCall], None]:
         """Yield a message's tool calls whenever one changes."""
-        path = "toolCalls:list"
-        query = self._open(path, {"messageKey": message_key})
-        try:
-            while True:
-                yield from_convex(list[ToolCall], await query.next(), path)
-        finally:
-            await self._close(query)
+        return self._watch_as(list[ToolCall], "toolCalls:list", {"messageKey": message_key})
 
-    async def watch_message(self, message_key: str) -> AsyncIterator[StreamState]:
+    def watch_flags(self) -> AsyncGenerator[list[Flag], None]:
+        """Yield every feature flag whenever one changes; needs the deployment's key."""
+        return self._watch_as(list[Flag], "flags:list", {})
+
+    async def watch_message(self, message_key: str) -> AsyncGenerator[StreamState, None]:
         """Yield a message's stream whenever it grows or changes; ends when the message has.
 
         A message that has yet to begin is waited for. The prefix is not read again: the query's
@@ -128,6 +127,16 @@ class Subscriber:
                     yield state
                 if view.status.finished:
                     return
+        finally:
+            await self._close(query)
+
+    async def _watch_as(
+        self, shape: type[Shape], path: str, arguments: dict[str, Any]
+    ) -> AsyncGenerator[Shape, None]:
+        query = self._open(path, arguments)
+        try:
+            while True:
+                yield from_convex(shape, await query.next(), path)
         finally:
             await self._close(query)
 
