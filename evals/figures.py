@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from rich.console import Console
 from rich.table import Table
 
+from harness.errors import HarnessError
 from harness.settings import Settings
 
 _PACKAGES = (
@@ -137,14 +138,16 @@ def read_document(path: Path) -> Document:
     """Read what `write_document` wrote.
 
     Raises:
-        ValueError: the file is missing or no figures document, in one line.
+        HarnessError: the file is missing or no figures document.
     """
     try:
         return Document.model_validate(json.loads(path.read_text("utf-8")))
     except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}; name a file written by --json") from None
+        raise HarnessError(f"{path}: {error.strerror}", "Name a file written by --json.") from None
     except ValueError:
-        raise ValueError(f"{path}: no figures document; name a file written by --json") from None
+        raise HarnessError(
+            f"{path} is no figures document", "Name a file written by --json."
+        ) from None
 
 
 def print_figures(document: Document, console: Console, title: str | None = None) -> None:
@@ -159,8 +162,7 @@ def print_figures(document: Document, console: Console, title: str | None = None
             if item.low is None or item.high is None
             else f"{_short(item.low)} – {_short(item.high)}"
         )
-        shown = "–" if item.value is None else f"{_short(item.value)} {item.unit}".strip()
-        table.add_row(name, shown, spread, "" if item.n is None else str(item.n))
+        table.add_row(name, shown(item), spread, "" if item.n is None else str(item.n))
     console.print(table)
     console.print(describe(document), style="dim")
 
@@ -178,6 +180,11 @@ def describe(document: Document) -> str:
     if revision:
         parts.append(f"revision {revision[:10]}{' + changes' if document.git.get('dirty') else ''}")
     return " · ".join(parts)
+
+
+def shown(item: Figure) -> str:
+    """A figure's value with its unit, as people read it."""
+    return "–" if item.value is None else f"{_short(item.value)} {item.unit}".strip()
 
 
 def _short(value: float) -> str:

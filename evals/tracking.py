@@ -15,6 +15,7 @@ import polars as pl
 
 from evals.figures import Document
 from evals.runner import write_rows
+from harness.errors import HarnessError
 from harness.settings import Settings
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def read_run(settings: Settings, run_id: str) -> tuple[Document, pl.DataFrame | 
         run_id: as `keep_run` returned it.
 
     Raises:
-        ValueError: no such run, or it holds no figures, in one line.
+        HarnessError: no such run, or it holds no figures.
     """
     from mlflow.exceptions import MlflowException
 
@@ -116,11 +117,11 @@ def read_run(settings: Settings, run_id: str) -> tuple[Document, pl.DataFrame | 
     try:
         names = {artifact.path for artifact in client.list_artifacts(run_id)}
     except MlflowException:
-        raise ValueError(
-            f"run {run_id!r} is not in {tracking_uri(settings)}; `harness report` lists the runs"
+        raise HarnessError(
+            f"run {run_id!r} is not in {tracking_uri(settings)}", "`harness report` lists the runs."
         ) from None
     if "figures.json" not in names:
-        raise ValueError(f"run {run_id!r} holds no figures.json; name a run of a harness command")
+        raise HarnessError(f"run {run_id!r} holds no figures", "Name a run of a harness command.")
     document = Document.model_validate_json(
         Path(client.download_artifacts(run_id, "figures.json")).read_text("utf-8")
     )

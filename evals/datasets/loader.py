@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from harness.errors import HarnessError
+
 Split = Literal["tune", "test"]
 SPLITS: tuple[Split, ...] = ("tune", "test")
 OWN = Path(__file__).parent
@@ -19,8 +21,8 @@ CONVERSATION_FILES = ("messages.jsonl", "questions.jsonl")
 TOOL_FILES = ("catalogue.jsonl", "queries.jsonl")
 
 
-class DatasetError(ValueError):
-    """A dataset that is missing or malformed; the message is one line for its user."""
+class DatasetError(HarnessError):
+    """A dataset that is missing or malformed."""
 
 
 class _Record(BaseModel):
