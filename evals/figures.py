@@ -157,12 +157,7 @@ def print_figures(document: Document, console: Console, title: str | None = None
     for heading in ("value", "95 % interval", "n"):
         table.add_column(heading, justify="right")
     for name, item in document.figures.items():
-        spread = (
-            ""
-            if item.low is None or item.high is None
-            else f"{_short(item.low)} – {_short(item.high)}"
-        )
-        table.add_row(name, shown(item), spread, "" if item.n is None else str(item.n))
+        table.add_row(name, shown(item), spread(item), "" if item.n is None else str(item.n))
     console.print(table)
     console.print(describe(document), style="dim")
 
@@ -185,6 +180,13 @@ def describe(document: Document) -> str:
 def shown(item: Figure) -> str:
     """A figure's value with its unit, as people read it."""
     return "–" if item.value is None else f"{_short(item.value)} {item.unit}".strip()
+
+
+def spread(item: Figure) -> str:
+    """A figure's interval, empty where there is none."""
+    if item.low is None or item.high is None:
+        return ""
+    return f"{_short(item.low)} – {_short(item.high)}"
 
 
 def _short(value: float) -> str:

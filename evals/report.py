@@ -10,7 +10,7 @@ from typing import Any
 
 import vl_convert
 
-from evals.figures import Document, describe, shown
+from evals.figures import Document, describe, shown, spread
 
 # The only addresses in the bundled scripts: an editor that the page does not offer, and a hint in
 # an error message. Without them nothing in the page points anywhere.
@@ -73,7 +73,7 @@ def summary_section(documents: Sequence[Document], title: str = "Summary") -> Se
         (
             name,
             shown(item),
-            "" if item.low is None or item.high is None else f"{item.low:.3f} – {item.high:.3f}",
+            spread(item),
             "" if item.n is None else str(item.n),
             document.command + (" (simulated model)" if document.simulated else ""),
         )
