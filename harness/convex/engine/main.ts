@@ -1,0 +1,86 @@
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { type EngineOptions, startEngine } from "./engine.ts";
+import { StartError, messageOf } from "./failures.ts";
+import { log } from "./log.ts";
+import type { Synchronous } from "./storage/database.ts";
+
+/** `node engine/main.ts --functions DIR --port P --db FILE` */
+
+const USAGE = "node engine/main.ts --functions DIR --port P --db FILE";
+const ADMIN_KEY = "CONVEX_ADMIN_KEY";
+
+function readPort(text: string | undefined): number {
+  const port = Number(text);
+  if (text === undefined || !Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new StartError(`--port is ${text ?? "missing"}: give a number from 0 to 65535 (0: any)`);
+  }
+  return port;
+}
+
+function readSynchronous(text: string | undefined): Synchronous {
+  if (text === undefined || text === "" || text === "FULL") return "FULL";
+  if (text === "NORMAL") return "NORMAL";
+  throw new StartError(`HARNESS_SQLITE_SYNCHRONOUS is ${text}: give FULL or NORMAL`);
+}
+
+function readArguments(): Record<string, string | undefined> {
+  try {
+    const { values } = parseArgs({
+      options: {
+        functions: { type: "string" },
+        port: { type: "string" },
+        db: { type: "string" },
+      },
+    });
+    return values;
+  } catch (error) {
+    throw new StartError(`${messageOf(error)} (usage: ${USAGE})`);
+  }
+}
+
+function readOptions(): EngineOptions {
+  const values = readArguments();
+  const { [ADMIN_KEY]: adminKey, ...environment } = process.env;
+  for (const name of ["functions", "db"]) {
+    if (!values[name]) throw new StartError(`--${name} is missing (usage: ${USAGE})`);
+  }
+  if (!adminKey) {
+    throw new StartError(`${ADMIN_KEY} is not set: set it to the key that may call internal functions`);
+  }
+  return {
+    functions: resolve(values.functions!),
+    database: resolve(values.db!),
+    port: readPort(values.port),
+    adminKey,
+    synchronous: readSynchronous(process.env.HARNESS_SQLITE_SYNCHRONOUS),
+    environment: environment as Record<string, string>,
+  };
+}
+
+async function main(): Promise<void> {
+  const engine = await startEngine(readOptions());
+  process.stdout.write(`convex listening on http://127.0.0.1:${engine.port}\n`);
+  const stop = (signal: string) => {
+    log("info", `${signal}: stopping`);
+    engine.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log("error", `could not stop cleanly: ${messageOf(error)}`);
+        process.exit(1);
+      },
+    );
+  };
+  process.once("SIGTERM", stop);
+  process.once("SIGINT", stop);
+}
+
+process.on("unhandledRejection", (error) => {
+  // A function that did not await a call that failed: its own fault, not the engine's end.
+  log("error", `a promise was left alone and failed: ${messageOf(error)}`);
+});
+
+main().catch((error: unknown) => {
+  process.stderr.write(`convex: ${messageOf(error)}\n`);
+  process.exit(error instanceof StartError ? 2 : 1);
+});

@@ -1,0 +1,221 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import {
+  type JWTVerifyGetKey,
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  decodeJwt,
+  errors,
+  jwtVerify,
+} from "jose";
+import { RequestError, StartError, messageOf } from "../failures.ts";
+import { type Caller, NOBODY } from "../functions/invocation.ts";
+import type { Fields, Json } from "../values/json.ts";
+
+/** Who a request comes from: tokens of the providers in `auth.config.ts`, and the admin key. */
+
+type ProviderConfig =
+  | { type?: undefined; domain: string; applicationID: string }
+  | {
+      type: "customJwt";
+      issuer: string;
+      jwks: string;
+      algorithm: "RS256" | "ES256";
+      applicationID?: string;
+    };
+
+interface Provider {
+  issuers: string[];
+  audience: string | undefined;
+  algorithms: string[];
+  keys: JWTVerifyGetKey;
+  /** Claims beyond the standard ones become fields of the identity. */
+  custom: boolean;
+}
+
+export interface VerifiedToken {
+  caller: Caller;
+  /** Milliseconds since 1970. */
+  expiresAt: number;
+}
+
+const STANDARD_CLAIMS: Record<string, string> = {
+  name: "name",
+  given_name: "givenName",
+  family_name: "familyName",
+  nickname: "nickname",
+  preferred_username: "preferredUsername",
+  profile: "profileUrl",
+  picture: "pictureUrl",
+  email: "email",
+  email_verified: "emailVerified",
+  gender: "gender",
+  birthdate: "birthday",
+  zoneinfo: "timezone",
+  locale: "language",
+  phone_number: "phoneNumber",
+  phone_number_verified: "phoneNumberVerified",
+  address: "address",
+  updated_at: "updatedAt",
+};
+
+const REGISTERED_CLAIMS = new Set(["iss", "sub", "aud", "exp", "nbf", "iat", "jti"]);
+
+/** Keys inline in a `data:` address, else fetched and kept, and fetched again for a new key id. */
+function keySet(address: string): JWTVerifyGetKey {
+  if (!address.startsWith("data:")) return createRemoteJWKSet(new URL(address));
+  const [head, body] = [address.slice(0, address.indexOf(",")), address.slice(address.indexOf(",") + 1)];
+  const text = head.endsWith(";base64")
+    ? Buffer.from(body, "base64").toString()
+    : decodeURIComponent(body);
+  return createLocalJWKSet(JSON.parse(text));
+}
+
+/** Keys of an OpenID provider, whose address its discovery document gives. */
+function discoveredKeys(issuer: string): JWTVerifyGetKey {
+  let keys: JWTVerifyGetKey | null = null;
+  return async (header, token) => {
+    if (!keys) {
+      const address = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
+      const answer = await fetch(address);
+      if (!answer.ok) throw new Error(`${address} answered ${answer.status}`);
+      const { jwks_uri } = (await answer.json()) as { jwks_uri: string };
+      keys = createRemoteJWKSet(new URL(jwks_uri));
+    }
+    return keys(header, token);
+  };
+}
+
+function providerOf(config: ProviderConfig): Provider {
+  if (config.type === "customJwt") {
+    return {
+      issuers: [config.issuer],
+      audience: config.applicationID,
+      algorithms: [config.algorithm],
+      keys: keySet(config.jwks),
+      custom: true,
+    };
+  }
+  const address = config.domain.includes("://") ? config.domain : `https://${config.domain}`;
+  const plain = address.replace(/\/$/, "");
+  return {
+    issuers: [plain, `${plain}/`, config.domain],
+    audience: config.applicationID,
+    algorithms: ["RS256", "ES256"],
+    keys: discoveredKeys(plain),
+    custom: false,
+  };
+}
+
+function identityOf(claims: Record<string, unknown>, custom: boolean): Fields {
+  const identity: Fields = {
+    tokenIdentifier: `${claims.iss as string}|${claims.sub as string}`,
+    issuer: claims.iss as string,
+    subject: claims.sub as string,
+  };
+  for (const [claim, value] of Object.entries(claims)) {
+    if (value === null || value === undefined || REGISTERED_CLAIMS.has(claim)) continue;
+    const field = STANDARD_CLAIMS[claim];
+    if (field) identity[field] = value as Json;
+    else if (custom) identity[claim] = value as Json;
+  }
+  return identity;
+}
+
+function digest(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
+
+/** Reads the default export of `auth.config.ts`.
+ *  @throws StartError naming the provider and what it lacks.
+ */
+export function readProviders(exported: unknown): Provider[] {
+  const { providers } = (exported ?? {}) as { providers?: ProviderConfig[] };
+  if (!Array.isArray(providers)) {
+    throw new StartError("auth.config.ts: its default export has no list of providers");
+  }
+  return providers.map((config, i) => {
+    const needed = config.type === "customJwt" ? ["issuer", "jwks", "algorithm"] : ["domain", "applicationID"];
+    for (const field of needed) {
+      if (!(config as unknown as Record<string, unknown>)[field]) {
+        throw new StartError(`auth.config.ts: provider ${i + 1} has no ${field}`);
+      }
+    }
+    try {
+      return providerOf(config);
+    } catch (error) {
+      throw new StartError(`auth.config.ts: provider ${i + 1}: ${messageOf(error)}`);
+    }
+  });
+}
+
+export class Authenticator {
+  readonly #providers: Provider[];
+  readonly #adminKey: Buffer;
+
+  constructor(providers: Provider[], adminKey: string) {
+    this.#providers = providers;
+    this.#adminKey = digest(adminKey);
+  }
+
+  /** Verifies a user's token.
+   *  @throws RequestError 401 saying what is wrong with it.
+   */
+  async user(token: string): Promise<VerifiedToken> {
+    const refuse = (code: string, reason: string): never => {
+      throw new RequestError(401, code, reason);
+    };
+    let issuer: string | undefined;
+    try {
+      issuer = decodeJwt(token).iss;
+    } catch {
+      return refuse("InvalidAuthHeader", "Could not parse the token as a JWT.");
+    }
+    const provider = this.#providers.find(({ issuers }) => issuers.includes(issuer ?? ""));
+    if (!provider) {
+      return refuse("NoAuthProvider", `No auth provider found matching the given token (issuer ${issuer}).`);
+    }
+    try {
+      const { payload } = await jwtVerify(token, provider.keys, {
+        issuer: provider.issuers,
+        algorithms: provider.algorithms,
+        clockTolerance: 5,
+        requiredClaims: ["sub", "exp", "iss"],
+        ...(provider.audience ? { audience: provider.audience } : {}),
+      });
+      const identity = identityOf(payload, provider.custom);
+      return { caller: { identity, admin: false }, expiresAt: payload.exp! * 1000 };
+    } catch (error) {
+      if (error instanceof errors.JWTExpired) return refuse("ExpiredToken", "Token expired");
+      return refuse("InvalidToken", `Could not verify the token: ${messageOf(error)}`);
+    }
+  }
+
+  /** Checks the admin key.
+   *  @param actingAs The identity functions are to see.
+   *  @throws RequestError 401
+   */
+  admin(key: string, actingAs?: Fields): Caller {
+    // Digests are compared so that neither time nor length tells anything of the key.
+    if (!timingSafeEqual(digest(key), this.#adminKey)) {
+      throw new RequestError(
+        401,
+        "BadAdminKey",
+        "The provided admin key was invalid for this instance",
+      );
+    }
+    return { identity: actingAs ?? null, admin: true };
+  }
+
+  /** The caller an `Authorization` header names. */
+  async fromHeader(header: string | undefined): Promise<Caller> {
+    if (!header) return NOBODY;
+    const [scheme, value = ""] = [header.slice(0, header.indexOf(" ")), header.slice(header.indexOf(" ") + 1)];
+    if (scheme === "Bearer") return (await this.user(value)).caller;
+    if (scheme === "Convex") return this.admin(value);
+    throw new RequestError(
+      401,
+      "InvalidAuthHeader",
+      "The Authorization header must begin with 'Bearer ' or 'Convex '.",
+    );
+  }
+}

@@ -1,0 +1,80 @@
+import { type Server, createServer } from "node:http";
+import { WebSocketServer } from "ws";
+import { StartError, messageOf } from "../failures.ts";
+import { Session, type SessionContext } from "../sync/session.ts";
+import { type HttpContext, handleRequest } from "./http.ts";
+
+/** The listening socket: HTTP requests and the WebSockets of sync sessions. */
+
+const SYNC = /^\/api\/([^/]+\/)?sync$/;
+/** Clients take a connection for dead after 30 s of silence. */
+const PING_MS = 5_000;
+const MAX_MESSAGE_BYTES = 64 << 20;
+const HOST = "127.0.0.1";
+
+export interface Listener {
+  port: number;
+  /** Stops taking requests, and answers those that run. */
+  close: () => Promise<void>;
+}
+
+function acceptSessions(server: Server, context: SessionContext): Set<Session> {
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
+  const sessions = new Set<Session>();
+  server.on("upgrade", (request, socket, head) => {
+    const { pathname } = new URL(request.url ?? "/", "http://engine");
+    if (!SYNC.test(pathname)) {
+      socket.end("HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n");
+      return;
+    }
+    sockets.handleUpgrade(request, socket, head, (client) => {
+      const session = new Session(client, context);
+      sessions.add(session);
+      client.on("message", (data) => session.receive((data as Buffer).toString()));
+      // `close` follows every error.
+      client.on("error", () => undefined);
+      client.on("close", () => {
+        session.close();
+        sessions.delete(session);
+      });
+    });
+  });
+  server.on("close", () => {
+    for (const client of sockets.clients) client.terminate();
+  });
+  return sessions;
+}
+
+/** Listens on 127.0.0.1.
+ *
+ *  @param port 0 for any that is free.
+ *  @throws StartError if the port cannot be had.
+ */
+export async function listen(
+  port: number,
+  context: SessionContext & HttpContext,
+): Promise<Listener> {
+  const server = createServer((request, response) => void handleRequest(context, request, response));
+  server.keepAliveTimeout = 75_000;
+  const sessions = acceptSessions(server, context);
+  const pings = setInterval(() => {
+    for (const session of sessions) session.ping();
+  }, PING_MS);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) =>
+      reject(new StartError(`cannot listen on ${HOST}:${port} (${messageOf(error)}): give another --port`)),
+    );
+    server.listen(port, HOST, resolve);
+  });
+  const address = server.address() as { port: number };
+  return {
+    port: address.port,
+    close: () =>
+      new Promise((resolve) => {
+        clearInterval(pings);
+        server.close(() => resolve());
+        server.closeIdleConnections();
+        for (const session of sessions) session.end();
+      }),
+  };
+}

@@ -1,0 +1,114 @@
+import type { Fields } from "../values/json.ts";
+import { after } from "../values/keys.ts";
+import type { EntryRow, Statements } from "./database.ts";
+import { type Filter, evaluate } from "./filters.ts";
+import type { IndexRange } from "./range.ts";
+import { type KeyRange, textOf } from "./readset.ts";
+
+const FIRST_BATCH = 32;
+const LARGEST_BATCH = 512;
+
+/** Walks a range of an index in batches, and remembers how far it has read. */
+export class Cursor {
+  /** Index entries read, those that filters left out too. */
+  scanned = 0;
+  readonly #statements: Statements;
+  readonly #range: IndexRange;
+  readonly #filters: Filter[];
+  readonly #budget: number;
+  #left: number;
+  #low: Buffer;
+  #high: Buffer;
+  #batch: EntryRow[] = [];
+  #position = 0;
+  #batchSize: number;
+  #exhausted = false;
+  #lastKey: Uint8Array | null = null;
+
+  /** @param limit Most documents to answer.
+   *  @param budget Most index entries to read for them. */
+  constructor(
+    statements: Statements,
+    range: IndexRange,
+    filters: Filter[],
+    limit: number,
+    budget = Infinity,
+  ) {
+    this.#budget = budget;
+    this.#statements = statements;
+    this.#range = range;
+    this.#filters = filters;
+    this.#left = limit;
+    this.#low = range.low;
+    this.#high = range.high;
+    const known = limit !== Infinity && !filters.length;
+    this.#batchSize = Math.max(1, known ? Math.min(limit, LARGEST_BATCH) : FIRST_BATCH);
+  }
+
+  /** The whole range has been read. */
+  get finished(): boolean {
+    return this.#exhausted && this.#position >= this.#batch.length;
+  }
+
+  /** The key of the last entry read. */
+  get lastKey(): Uint8Array | null {
+    return this.#lastKey;
+  }
+
+  /** The next document that passes the filters, or null. */
+  next(): EntryRow | null {
+    while (this.#left > 0 && this.scanned < this.#budget) {
+      const row = this.#nextEntry();
+      if (!row) return null;
+      if (!this.#passes(row)) continue;
+      this.#left--;
+      return row;
+    }
+    return null;
+  }
+
+  /** The part of the range that has been read so far. */
+  read(): KeyRange {
+    const { index, low, high, descending } = this.#range;
+    if (this.finished) return { index, low: textOf(low), high: textOf(high) };
+    if (!this.#lastKey) {
+      const at = textOf(descending ? high : low);
+      return { index, low: at, high: at };
+    }
+    return descending
+      ? { index, low: textOf(this.#lastKey), high: textOf(high) }
+      : { index, low: textOf(low), high: textOf(after(this.#lastKey)) };
+  }
+
+  #passes(row: EntryRow): boolean {
+    if (!this.#filters.length) return true;
+    const document = JSON.parse(row.json) as Fields;
+    return this.#filters.every((filter) => evaluate(filter, document) === true);
+  }
+
+  #nextEntry(): EntryRow | null {
+    if (this.#position >= this.#batch.length) {
+      if (this.#exhausted) return null;
+      this.#fetch();
+      if (!this.#batch.length) return null;
+    }
+    const row = this.#batch[this.#position++]!;
+    this.#lastKey = row.key;
+    this.scanned++;
+    return row;
+  }
+
+  #fetch(): void {
+    const { index, descending } = this.#range;
+    const statement = descending ? this.#statements.descending : this.#statements.ascending;
+    this.#batch = statement.all(index, this.#low, this.#high, this.#batchSize) as unknown as EntryRow[];
+    this.#position = 0;
+    this.#exhausted = this.#batch.length < this.#batchSize;
+    const last = this.#batch.at(-1);
+    if (last) {
+      if (descending) this.#high = Buffer.from(last.key);
+      else this.#low = after(last.key);
+    }
+    this.#batchSize = Math.min(this.#batchSize * 2, LARGEST_BATCH);
+  }
+}

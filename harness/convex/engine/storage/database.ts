@@ -1,0 +1,110 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { StartError } from "../failures.ts";
+
+/** The file on disk. Documents live in one table, the entries of all indexes in another,
+ *  ordered by (index, key). */
+
+export const DATABASE_VERSION = 1;
+
+const LAYOUT = `
+  CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE tables(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, validator TEXT);
+  CREATE TABLE indexes(number INTEGER PRIMARY KEY, tbl INTEGER NOT NULL, name TEXT NOT NULL,
+    fields TEXT NOT NULL, UNIQUE(tbl, name));
+  CREATE TABLE documents(number INTEGER PRIMARY KEY, id TEXT NOT NULL, json TEXT NOT NULL);
+  CREATE TABLE entries(idx INTEGER NOT NULL, key BLOB NOT NULL, document INTEGER NOT NULL,
+    PRIMARY KEY(idx, key)) WITHOUT ROWID;
+  CREATE TABLE requests(session TEXT NOT NULL, request INTEGER NOT NULL, at INTEGER NOT NULL,
+    answer TEXT NOT NULL, PRIMARY KEY(session, request)) WITHOUT ROWID;
+  CREATE INDEX requests_by_age ON requests(at);
+`;
+
+export type Synchronous = "FULL" | "NORMAL";
+
+function refuseUnreadable(path: string, error: unknown): never {
+  const reason = error instanceof Error ? error.message : String(error);
+  throw new StartError(
+    `the database ${path} cannot be used (${reason}): give another --db FILE or restore a backup`,
+  );
+}
+
+function prepareLayout(sqlite: DatabaseSync, path: string): void {
+  const { user_version: found } = sqlite.prepare("PRAGMA user_version").get() as {
+    user_version: number;
+  };
+  if (found > DATABASE_VERSION) {
+    throw new StartError(
+      `the database ${path} has schema version ${found}, this engine knows up to ` +
+        `${DATABASE_VERSION}: update the engine or give another --db FILE`,
+    );
+  }
+  if (found === DATABASE_VERSION) return;
+  sqlite.exec(`BEGIN; ${LAYOUT} PRAGMA user_version = ${DATABASE_VERSION}; COMMIT;`);
+}
+
+/** Opens (or makes) the database file.
+ *
+ *  @param synchronous FULL writes through to the disk before a commit returns; NORMAL may
+ *    lose the last commits when the machine (not merely the process) stops.
+ *  @throws StartError if the file is no database or a newer engine's.
+ */
+export function openSqlite(path: string, synchronous: Synchronous): DatabaseSync {
+  let sqlite: DatabaseSync;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    sqlite = new DatabaseSync(path);
+    sqlite.exec(`
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = ${synchronous};
+      PRAGMA locking_mode = EXCLUSIVE;
+      PRAGMA cache_size = -65536;
+      PRAGMA wal_autocheckpoint = 4000;
+    `);
+    prepareLayout(sqlite, path);
+  } catch (error) {
+    if (error instanceof StartError) throw error;
+    refuseUnreadable(path, error);
+  }
+  return sqlite;
+}
+
+export interface EntryRow {
+  key: Uint8Array;
+  document: number;
+  json: string;
+}
+
+/** The statements that reads and writes of documents are made of. */
+export interface Statements {
+  get: StatementSync;
+  put: StatementSync;
+  update: StatementSync;
+  remove: StatementSync;
+  addEntry: StatementSync;
+  removeEntry: StatementSync;
+  ascending: StatementSync;
+  descending: StatementSync;
+  countEntries: StatementSync;
+}
+
+export function prepareStatements(sqlite: DatabaseSync): Statements {
+  // CROSS JOIN keeps SQLite from turning the order of the two tables around.
+  const scan = `SELECT e.key AS key, e.document AS document, d.json AS json
+    FROM entries e CROSS JOIN documents d ON d.number = e.document
+    WHERE e.idx = ? AND e.key >= ? AND e.key < ? ORDER BY e.key`;
+  return {
+    get: sqlite.prepare("SELECT json FROM documents WHERE number = ? AND id = ?"),
+    put: sqlite.prepare("INSERT INTO documents(number, id, json) VALUES(?, ?, ?)"),
+    update: sqlite.prepare("UPDATE documents SET json = ? WHERE number = ?"),
+    remove: sqlite.prepare("DELETE FROM documents WHERE number = ?"),
+    addEntry: sqlite.prepare("INSERT INTO entries(idx, key, document) VALUES(?, ?, ?)"),
+    removeEntry: sqlite.prepare("DELETE FROM entries WHERE idx = ? AND key = ?"),
+    ascending: sqlite.prepare(`${scan} LIMIT ?`),
+    descending: sqlite.prepare(`${scan} DESC LIMIT ?`),
+    countEntries: sqlite.prepare(
+      "SELECT count(*) AS count FROM entries WHERE idx = ? AND key >= ? AND key < ?",
+    ),
+  };
+}

@@ -1,0 +1,100 @@
+import { UserError } from "../failures.ts";
+import { type Json, present } from "../values/json.ts";
+import { above, encodeKey } from "../values/keys.ts";
+import type { Catalog, Index } from "./catalog.ts";
+import type { Filter } from "./filters.ts";
+
+/** The range of one index that a query asks for. */
+
+export interface RangeExpression {
+  type: "Eq" | "Gt" | "Gte" | "Lt" | "Lte";
+  fieldPath: string;
+  value: Json;
+}
+
+export interface SerializedQuery {
+  source:
+    | { type: "FullTableScan"; tableName: string; order: "asc" | "desc" | null }
+    | {
+        type: "IndexRange";
+        indexName: string;
+        range: RangeExpression[];
+        order: "asc" | "desc" | null;
+      }
+    | { type: "Search"; indexName: string };
+  operators: ({ filter: Filter } | { limit: number })[];
+}
+
+/** An interval of one index's keys, and the direction to walk it. */
+export interface IndexRange {
+  index: number;
+  low: Buffer;
+  /** Exclusive. */
+  high: Buffer;
+  descending: boolean;
+}
+
+const EVERYTHING = { low: Buffer.alloc(0), high: Buffer.of(0xff) };
+
+function describe(range: RangeExpression[]): string {
+  const operator = { Eq: "==", Gt: ">", Gte: ">=", Lt: "<", Lte: "<=" };
+  return range.map((part) => `${part.fieldPath} ${operator[part.type]} …`).join(", ");
+}
+
+function bounds(name: string, index: Index, range: RangeExpression[]): { low: Buffer; high: Buffer } {
+  const equal: (Json | undefined)[] = [];
+  let lower: RangeExpression | null = null;
+  let upper: RangeExpression | null = null;
+  const refuse = (why: string): never => {
+    throw new UserError(
+      `Tried to query index ${name} but the query ${why}.\nInvalid index range: [${describe(range)}]\n` +
+        `Fields of the index: [${index.fields.join(", ")}]`,
+    );
+  };
+  for (const part of range) {
+    if (part.fieldPath !== index.fields[equal.length]) {
+      refuse("didn't use the index fields in order");
+    }
+    if (part.type === "Eq") {
+      if (lower || upper) refuse("has an equality after a bound");
+      equal.push(present(part.value));
+    } else if (part.type === "Gt" || part.type === "Gte") {
+      if (lower) refuse("has more than one lower bound");
+      lower = part;
+    } else {
+      if (upper) refuse("has more than one upper bound");
+      upper = part;
+    }
+  }
+  const prefix = encodeKey(equal);
+  const end = (part: RangeExpression) => encodeKey([...equal, present(part.value)]);
+  return {
+    low: !lower ? prefix : lower.type === "Gt" ? above(end(lower)) : end(lower),
+    high: !upper ? above(prefix) : upper.type === "Lte" ? above(end(upper)) : end(upper),
+  };
+}
+
+/** Finds the range of a query.
+ *
+ *  @returns null if the table has never been written to, so that nothing can be found.
+ *  @throws UserError for an unknown index or a range that is none.
+ */
+export function rangeOf(catalog: Catalog, query: SerializedQuery): IndexRange | null {
+  const { source } = query;
+  if (source.type === "Search") {
+    throw new UserError(`Search index ${source.indexName} is not supported by this engine.`);
+  }
+  const descending = source.order === "desc";
+  if (source.type === "FullTableScan") {
+    const index = catalog.find(source.tableName)?.indexes.get("by_creation_time");
+    return index ? { index: index.number, ...EVERYTHING, descending } : null;
+  }
+  const [tableName, indexName] = source.indexName.split(".") as [string, string];
+  const index = catalog.find(tableName)?.indexes.get(indexName);
+  if (!index) throw new UserError(`Index ${source.indexName} not found.`);
+  return {
+    index: index.number,
+    ...bounds(source.indexName, index, source.range),
+    descending,
+  };
+}

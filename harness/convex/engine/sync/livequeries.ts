@@ -1,0 +1,163 @@
+import type { Call, QueryRun, Runner } from "../functions/runner.ts";
+import type { Caller } from "../functions/invocation.ts";
+import type { KeyPoint } from "../storage/readset.ts";
+import { type Interval, IntervalTree } from "./intervals.ts";
+
+/** The queries somebody watches, each computed once for all who may see the same.
+ *
+ *  A result is kept with the ranges it was read from, and is forgotten by the first write
+ *  inside one of them.
+ */
+
+/** The caller of results that are everybody's. */
+const ANYBODY = "";
+
+interface Result {
+  query: LiveQuery;
+  caller: string;
+  /** The message's part that is the same for all subscribers, as JSON text. */
+  body: string;
+  intervals: { tree: IntervalTree<Result>; interval: Interval<Result> }[];
+}
+
+/** One session's interest in one query. */
+export interface Subscription {
+  queryId: number;
+  query: LiveQuery;
+  /** What the session was last sent. */
+  sent: string | null;
+  stale: () => void;
+}
+
+export class LiveQuery {
+  readonly key: string;
+  readonly path: string;
+  readonly args: Call["args"];
+  readonly results = new Map<string, Result>();
+  /** Where the pages of a paginated query ended, by caller. */
+  readonly journals = new Map<string, string>();
+  readonly subscriptions = new Set<Subscription>();
+
+  constructor(key: string, path: string, args: Call["args"], journal: string | null) {
+    this.key = key;
+    this.path = path;
+    this.args = args;
+    if (journal !== null) this.journals.set(ANYBODY, journal);
+  }
+
+  resultFor(caller: string): Result | undefined {
+    return this.results.get(ANYBODY) ?? this.results.get(caller);
+  }
+}
+
+function keyOfCaller(caller: Caller): string {
+  return caller.identity ? JSON.stringify(caller.identity) : "nobody";
+}
+
+function bodyOf(run: QueryRun): string {
+  const { outcome } = run;
+  const journal = JSON.stringify(run.journal);
+  const logLines = JSON.stringify(outcome.logLines);
+  if (outcome.ok) {
+    return `"type":"QueryUpdated","value":${outcome.value},"logLines":${logLines},"journal":${journal}`;
+  }
+  const data = outcome.data === undefined ? "" : `,"errorData":${JSON.stringify(outcome.data)}`;
+  return `"type":"QueryFailed","errorMessage":${JSON.stringify(outcome.message)}${data},"logLines":${logLines},"journal":${journal}`;
+}
+
+/** What is compared to tell whether a result changed: a failure's request id does not count. */
+export function contentOf(body: string): string {
+  return body.replace(/\[Request ID: \w+\] /, "");
+}
+
+export class LiveQueries {
+  readonly #runner: Runner;
+  readonly #queries = new Map<string, LiveQuery>();
+  readonly #trees = new Map<number, IntervalTree<Result>>();
+  /** Queries run to answer subscriptions, for those who measure. */
+  runs = 0;
+
+  constructor(runner: Runner) {
+    this.#runner = runner;
+  }
+
+  subscribe(
+    call: Call,
+    journal: string | null,
+    queryId: number,
+    stale: () => void,
+  ): Subscription {
+    const key = JSON.stringify([call.path, call.args, call.caller.admin, journal]);
+    let query = this.#queries.get(key);
+    if (!query) {
+      query = new LiveQuery(key, call.path, call.args, journal);
+      this.#queries.set(key, query);
+    }
+    const subscription = { queryId, query, sent: null, stale };
+    query.subscriptions.add(subscription);
+    return subscription;
+  }
+
+  unsubscribe(subscription: Subscription): void {
+    const { query } = subscription;
+    query.subscriptions.delete(subscription);
+    if (query.subscriptions.size) return;
+    for (const result of [...query.results.values()]) this.#forget(result);
+    if (this.#queries.get(query.key) === query) this.#queries.delete(query.key);
+  }
+
+  /** The result as it is now, run again only if a write has touched what it read.
+   *  Called in the lane. */
+  async result(query: LiveQuery, caller: Caller): Promise<string> {
+    const callerKey = keyOfCaller(caller);
+    const known = query.resultFor(callerKey);
+    if (known) return known.body;
+    const journal = query.journals.get(callerKey) ?? query.journals.get(ANYBODY) ?? null;
+    const call = { path: query.path, args: query.args, caller };
+    this.runs++;
+    const run = await this.#runner.queryNow(call, journal);
+    const owner = run.identityRead ? callerKey : ANYBODY;
+    if (run.journal !== null) this.#pin(query, owner, run.journal);
+    return this.#keep(query, owner, run).body;
+  }
+
+  /** Forgets every result that the writes may have changed, and tells who watches it. */
+  invalidate(writes: readonly KeyPoint[]): void {
+    const touched = new Set<Result>();
+    for (const { index, key } of writes) {
+      this.#trees.get(index)?.containing(key, (result) => touched.add(result));
+    }
+    const queries = new Set<LiveQuery>();
+    for (const result of touched) {
+      this.#forget(result);
+      queries.add(result.query);
+    }
+    for (const query of queries) for (const watcher of query.subscriptions) watcher.stale();
+  }
+
+  /** A page keeps its end for those who watch it, but whoever comes later starts anew. */
+  #pin(query: LiveQuery, caller: string, journal: string): void {
+    const again = query.journals.has(caller);
+    query.journals.set(caller, journal);
+    if (again && this.#queries.get(query.key) === query) this.#queries.delete(query.key);
+  }
+
+  #keep(query: LiveQuery, caller: string, run: QueryRun): Result {
+    const result: Result = { query, caller, body: bodyOf(run), intervals: [] };
+    for (const { index, low, high } of run.reads) {
+      if (low >= high) continue;
+      let tree = this.#trees.get(index);
+      if (!tree) this.#trees.set(index, (tree = new IntervalTree()));
+      result.intervals.push({ tree, interval: tree.add(low, high, result) });
+    }
+    query.results.set(caller, result);
+    return result;
+  }
+
+  #forget(result: Result): void {
+    for (const { tree, interval } of result.intervals) tree.remove(interval);
+    if (result.query.results.get(result.caller) === result) {
+      result.query.results.delete(result.caller);
+    }
+  }
+}
