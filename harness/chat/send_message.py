@@ -53,10 +53,17 @@ class Sending:
 
 @dataclass(frozen=True)
 class Sent:
-    """An accepted message; `inline` holds what the old flow has yet to answer."""
+    """An accepted message.
+
+    Attributes:
+        ack: what its sender is told.
+        inline: what the old flow has yet to answer.
+        resent: it had been accepted before.
+    """
 
     ack: Ack
     inline: MessageSent | None = None
+    resent: bool = False
 
 
 async def send_message(
@@ -78,7 +85,7 @@ async def send_message(
     known = deps.caches.acks.get(key)
     count_lookup("acks", known is not None)
     if known is not None:
-        return Sent(known)
+        return Sent(known, resent=True)
     thread = await find_thread(deps, user, request.thread_id)
     if thread.status == "archived":
         raise ApiError(
@@ -93,7 +100,7 @@ async def send_message(
         # A resend from before this process started is no new message, so it is never refused.
         if await deps.store.read_message(key) is None:
             raise await deps.limiter.exceeded(user.user_id)
-        return Sent(ack)
+        return Sent(ack, resent=True)
     choice = deps.flags.choose_flow(user.user_id, thread.kind)
     flow = choice.flow if deps.inline else Flow.BACKGROUND
     event = MessageSent(

@@ -13,9 +13,10 @@ from harness.chat.errors import ApiError, ErrorCode
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LINE_ENDS = re.compile(r"\r\n?|\u2028|\u2029")
 
-ThreadId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+THREAD_ID = r"^[A-Za-z0-9_-]+$"
+MESSAGE_KEY = r"^[0-9a-f]{40}$"  # as `harness.events.message_key` makes it
+ThreadId = Annotated[str, Field(min_length=1, max_length=64, pattern=THREAD_ID)]
 IdempotencyKey = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[!-~]+$")]
-MessageKey = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 
 
 class Body(BaseModel):

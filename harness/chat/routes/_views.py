@@ -1,0 +1,90 @@
+"""What the API answers of the domain's types: what a client may use, in snake case."""
+
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.models import Flow, Status
+from harness.store import Page
+
+Item = TypeVar("Item", bound="View")
+
+
+class View(BaseModel):
+    """Read from a domain value by its attributes."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class ThreadView(View):
+    """A conversation; times are integer milliseconds UTC."""
+
+    id: str
+    title: str
+    kind: Literal["standard", "critical"]
+    status: Literal["active", "archived"]
+    last_message_at: int
+    created_at: int
+
+
+class FailureView(View):
+    """Why a message failed."""
+
+    code: str
+    message: str
+
+
+class UsageView(View):
+    """Tokens that an answer took."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+
+
+class MessageView(View):
+    """A message of a thread; times are integer milliseconds UTC."""
+
+    id: str
+    thread_id: str
+    role: Literal["user", "assistant"]
+    speaker: str | None
+    content: str
+    sent_at: int
+    order: int
+    status: Status
+    flow: Flow | None
+    message_key: str | None
+    model: str | None
+    usage: UsageView | None
+    latency_ms: float | None
+    error: FailureView | None
+    finished_at: int | None
+
+
+class ExchangeView(View):
+    """A message and its answer."""
+
+    user: MessageView | None
+    assistant: MessageView | None
+
+
+class PreferenceView(View):
+    """One preference of the user."""
+
+    key: str
+    value: str
+    updated_at: int
+
+
+class PageView(BaseModel, Generic[Item]):
+    """One page of a list; send `cursor` back for the next, until it is null."""
+
+    items: list[Item]
+    cursor: str | None
+
+
+def page_of(view: type[Item], page: Page[Any]) -> PageView[Item]:
+    """A page of Convex as the API answers it."""
+    items = [view.model_validate(item) for item in page.page]
+    return PageView(items=items, cursor=None if page.is_done else page.continue_cursor)

@@ -1,0 +1,113 @@
+"""Open, list, read and archive threads."""
+
+from http import HTTPStatus
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query
+from pydantic import Field
+
+from harness.chat.errors import ApiError, ErrorCode, not_found
+from harness.chat.routes._depends import BODY, PartsOf, User, Writer, refusals
+from harness.chat.routes._views import MessageView, PageView, ThreadView, page_of
+from harness.chat.validate import THREAD_ID, Body, clean_text
+from harness.store import StoreError
+
+router = APIRouter(prefix="/api/threads", tags=["threads"])
+
+Id = Annotated[str, Path(pattern=THREAD_ID, max_length=64)]
+Limit = Annotated[int, Query(ge=1, le=200)]
+Cursor = Annotated[str | None, Query(max_length=2000)]
+
+_TITLE_CHARS = 200
+
+
+class NewThread(Body):
+    """A thread to open; `kind` lets a rollout leave critical ones for last."""
+
+    title: str = Field(min_length=1, max_length=_TITLE_CHARS)
+    kind: Literal["standard", "critical"] = "standard"
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    response_model=ThreadView,
+    responses=refusals(*BODY, ErrorCode.EMPTY_TEXT, ErrorCode.RATE_LIMITED),
+)
+async def create(request: NewThread, user: Writer, parts: PartsOf) -> ThreadView:
+    """Open a thread."""
+    store = parts.sending.store.as_user(user.token)
+    title = clean_text(request.title, 4 * _TITLE_CHARS)
+    thread_id = await store.create_thread(title, request.kind)
+    thread = await store.get_thread(thread_id)
+    if thread is None:
+        raise StoreError("INTERNAL", f"thread {thread_id} is gone right after it was made")
+    return ThreadView.model_validate(thread)
+
+
+@router.get(
+    "",
+    response_model=PageView[ThreadView],
+    responses=refusals(ErrorCode.INVALID_REQUEST),
+)
+async def list_all(
+    user: User,
+    parts: PartsOf,
+    status: Literal["active", "archived"] | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> PageView[ThreadView]:
+    """One's own threads, the newest message first."""
+    store = parts.sending.store.as_user(user.token)
+    return page_of(ThreadView, await store.list_threads(status=status, limit=limit, cursor=cursor))
+
+
+@router.get(
+    "/{thread_id}",
+    response_model=ThreadView,
+    responses=refusals(ErrorCode.NOT_FOUND, ErrorCode.INVALID_REQUEST),
+)
+async def read(thread_id: Id, user: User, parts: PartsOf) -> ThreadView:
+    """One thread."""
+    thread = await parts.sending.store.as_user(user.token).get_thread(thread_id)
+    if thread is None:
+        raise not_found("thread", thread_id)
+    return ThreadView.model_validate(thread)
+
+
+@router.post(
+    "/{thread_id}/archive",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=refusals(
+        ErrorCode.NOT_FOUND, ErrorCode.INVALID_REQUEST, ErrorCode.RATE_LIMITED, ErrorCode.CONFLICT
+    ),
+)
+async def archive(thread_id: Id, user: Writer, parts: PartsOf) -> None:
+    """Archive a thread; it takes no more messages."""
+    try:
+        await parts.sending.store.as_user(user.token).archive_thread(thread_id)
+    except StoreError as error:
+        raise _thread_error(error, thread_id) from error
+    finally:
+        parts.sending.caches.threads.pop((user.user_id, thread_id), None)
+
+
+@router.get(
+    "/{thread_id}/messages",
+    response_model=PageView[MessageView],
+    responses=refusals(ErrorCode.NOT_FOUND, ErrorCode.INVALID_REQUEST),
+)
+async def list_messages(
+    thread_id: Id, user: User, parts: PartsOf, limit: Limit = 50, cursor: Cursor = None
+) -> PageView[MessageView]:
+    """A thread's messages, newest first."""
+    store = parts.sending.store.as_user(user.token)
+    try:
+        page = await store.list_messages(thread_id, limit=limit, cursor=cursor)
+    except StoreError as error:
+        raise _thread_error(error, thread_id) from error
+    return page_of(MessageView, page)
+
+
+def _thread_error(error: StoreError, thread_id: str) -> ApiError | StoreError:
+    return not_found("thread", thread_id) if error.code == "NOT_FOUND" else error
