@@ -7,7 +7,7 @@ from threading import RLock
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.context._analysis import date_words, terms
+from harness.context.analysis import date_words, terms
 from harness.context.bm25 import LexicalIndex
 from harness.context.retriever import Hit, Scope
 

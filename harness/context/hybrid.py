@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.context._analysis import terms
+from harness.context.analysis import terms
 from harness.context.corpus import Corpus
 from harness.context.dense import similarities
 from harness.context.embeddings import CachedEmbedder

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from harness.context._analysis import terms
+from harness.context.analysis import terms
 from harness.context.fusion import best
 from harness.context.retriever import Hit, Scope
 from harness.context.vectors import VectorStore

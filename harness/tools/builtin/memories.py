@@ -1,0 +1,43 @@
+"""Searching what was said before."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from harness.context.retriever import Scope
+from harness.models import Effect
+from harness.tools.context import ToolContext
+from harness.tools.registry import example, tool
+
+HITS = 5
+
+
+@tool(
+    effect=Effect.READ,
+    examples=[
+        example("What did I tell you about my landlord?", query="landlord"),
+        example("Search our conversation for the hotel's name", query="hotel name"),
+        example("Look up what we said earlier about the car repair", query="car repair"),
+        example("Have I ever mentioned my allergies to you?", query="allergies"),
+        example(
+            "Go back through our chat and find the wifi password I gave you", query="wifi password"
+        ),
+        example("Check your memory for the plumber I talked about", query="plumber"),
+        example("When did we last discuss the budget?", query="budget"),
+    ],
+)
+async def search_memory(
+    query: Annotated[
+        str, Field(description="What to look for, in a few words", min_length=1, max_length=500)
+    ],
+    *,
+    context: ToolContext,
+) -> list[str]:
+    """Search earlier messages of the user's conversations for what was said about something."""
+    hits = await context.memory.retrieve(query, HITS, Scope(user_id=context.user_id))
+    return [
+        f"{datetime.fromtimestamp(hit.sent_at / 1000, UTC):%Y-%m-%d} "
+        f"{hit.speaker or hit.role}: {hit.text}"
+        for hit in hits
+    ] or [f"Nothing was said about {query!r}."]

@@ -1,0 +1,5 @@
+"""The error that a model reads."""
+
+
+class ToolError(Exception):
+    """Why a tool could not do what it was asked, in one line that names the thing and a remedy."""
