@@ -1,0 +1,52 @@
+"""Tool calls of models that speak the `tools` parameter."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from harness.llm.completion import CallFragments
+from harness.models import ToolRequest
+from harness.tools.registry import ToolSpec
+
+
+def tool_options(tools: Sequence[ToolSpec]) -> dict[str, Any]:
+    """The request's parameters that offer these tools; none for no tools."""
+    if not tools:
+        return {}
+    return {
+        "tools": [
+            {
+                "type": "function",
+                "function": {
+                    "name": tool.name,
+                    "description": tool.description,
+                    "parameters": tool.parameters,
+                },
+            }
+            for tool in tools
+        ]
+    }
+
+
+def parse_calls(calls: Sequence[CallFragments], prefix: str) -> list[ToolRequest]:
+    """The calls a model asked for; malformed arguments become the call's `error`.
+
+    Args:
+        calls: as they came over the stream.
+        prefix: of the calls' ids. A model's own ids are unique within its answer only, and a
+            retried step must not give the same call a second id.
+    """
+    return [parse_call(f"{prefix}{i}", call.name, call.arguments) for i, call in enumerate(calls)]
+
+
+def parse_call(call_id: str, name: str, arguments: str) -> ToolRequest:
+    """One call from its JSON text; no arguments at all count as none given."""
+    try:
+        parsed = json.loads(arguments or "{}")
+    except json.JSONDecodeError as error:
+        reason = f"the arguments of {name} are not JSON ({error.msg} at {error.pos})"
+        return ToolRequest(call_id=call_id, name=name, error=reason)
+    if not isinstance(parsed, dict):
+        reason = f"the arguments of {name} are not a JSON object"
+        return ToolRequest(call_id=call_id, name=name, error=reason)
+    return ToolRequest(call_id=call_id, name=name, arguments=parsed)

@@ -1,0 +1,67 @@
+"""The turns of one answer: what a model said, which tools it asked for and what they gave."""
+
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+
+from harness.context.gather import GatheredContext
+from harness.models import ToolRequest, Usage
+from harness.tools.registry import ToolSpec
+
+
+class CallOutcome(BaseModel):
+    """What a tool call gave, as the model is told.
+
+    Attributes:
+        content: the result as JSON text, or why there is none.
+    """
+
+    call_id: str
+    name: str
+    ok: bool
+    content: str
+
+
+class PastTurn(BaseModel):
+    """A turn that is over: `outcomes[i]` belongs to `calls[i]`."""
+
+    text: str = ""
+    calls: list[ToolRequest] = []
+    outcomes: list[CallOutcome] = []
+
+
+@dataclass(frozen=True)
+class TurnRequest:
+    """What the next turn of an answer starts from.
+
+    Attributes:
+        text: the user's message.
+        context: what belongs to it.
+        tools: what the model may call, most fitting first; empty when it must answer.
+        past: the turns so far.
+        call_prefix: makes the ids of this turn's calls unique among all messages.
+    """
+
+    text: str
+    context: GatheredContext
+    tools: list[ToolSpec] = field(default_factory=list)
+    past: list[PastTurn] = field(default_factory=list)
+    call_prefix: str = "call"
+
+
+class TurnResult(BaseModel):
+    """What one turn of a model gave.
+
+    Attributes:
+        decided_by: which model chose the calls, and under which protocol.
+        ttft_ms: to the first piece of text or of a call, None when there was neither.
+        duration_ms: of all the turn's requests together.
+    """
+
+    text: str
+    tool_calls: list[ToolRequest] = []
+    usage: Usage = Usage()
+    model: str
+    ttft_ms: float | None = None
+    duration_ms: float = 0.0
+    decided_by: str = ""

@@ -1,0 +1,76 @@
+from harness.context.gather import GatheredContext
+from harness.context.history import HistoryItem
+from harness.context.retriever import Hit
+from harness.llm.prompt import build_messages
+from harness.llm.turns import CallOutcome, PastTurn
+from harness.models import ToolRequest
+
+URL = "http://model.test"
+MAY_4 = 1_714_816_800_000
+
+
+def hit(text: str, **fields) -> Hit:
+    values = {"thread_id": "t", "order": 1, "sent_at": MAY_4, "role": "user", "speaker": "Ana"}
+    return Hit(id=text, source="message", text=text, score=1, why={}, **{**values, **fields})
+
+
+def item(role: str, content: str, speaker: str | None = None) -> HistoryItem:
+    return HistoryItem(role=role, speaker=speaker, content=content, sent_at=MAY_4)
+
+
+def test_memories_and_preferences_stand_in_the_system_message(spec, ask):
+    context = GatheredContext(preferences={"language": "French"}, memories=[hit("I own a boat.")])
+    system = build_messages(spec(URL), ask("hi", context=context))[0]["content"]
+    assert "language: French" in system
+    assert "[2024-05-04] Ana: I own a boat." in system
+
+
+def test_history_comes_in_its_roles_and_order(spec, ask):
+    context = GatheredContext(history=[item("user", "one", "Ana"), item("assistant", "two")])
+    messages = build_messages(spec(URL), ask("three", context=context))
+    assert [(m["role"], m["content"]) for m in messages[1:]] == [
+        ("user", "Ana: one"),
+        ("assistant", "two"),
+        ("user", "three"),
+    ]
+
+
+def past_turn() -> PastTurn:
+    call = ToolRequest(call_id="c1", name="look", arguments={"at": "sky"})
+    outcome = CallOutcome(call_id="c1", name="look", ok=True, content='{"colour": "blue"}')
+    return PastTurn(text="Let me look.", calls=[call], outcomes=[outcome])
+
+
+def test_native_results_answer_their_calls(spec, ask):
+    messages = build_messages(spec(URL), ask("What colour?", past=[past_turn()]))
+    assert messages[-2]["tool_calls"][0]["id"] == messages[-1]["tool_call_id"] == "c1"
+    assert messages[-1]["content"] == '{"colour": "blue"}'
+
+
+def test_a_model_without_native_calls_is_told_the_results(spec, ask):
+    messages = build_messages(spec(URL, protocol="json"), ask("What colour?", past=[past_turn()]))
+    assert messages[-1]["role"] == "user"
+    assert 'look({"at": "sky"}) gave: {"colour": "blue"}' in messages[-1]["content"]
+
+
+def test_a_small_model_reads_results_beside_its_question(spec, ask):
+    request = ask("What colour?", past=[past_turn()])
+    messages = build_messages(spec(URL, style="small"), request)
+    assert messages[-1]["content"] == (
+        "Question: What colour?\nContext: colour: blue\nAnswer the question: What colour?"
+    )
+
+
+def test_a_small_model_reads_the_best_memories(spec, ask):
+    context = GatheredContext(memories=[hit(text) for text in ("first.", "second.", "third.")])
+    content = build_messages(spec(URL, style="small"), ask("Which?", context=context))[-1][
+        "content"
+    ]
+    assert "first. second." in content
+    assert "third" not in content
+
+
+def test_a_small_model_without_context_just_chats(spec, ask):
+    messages = build_messages(spec(URL, style="small"), ask("Hello"))
+    assert messages[-1] == {"role": "user", "content": "Hello"}
+    assert len(messages) == 2
