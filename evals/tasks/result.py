@@ -1,0 +1,58 @@
+"""What every task hands back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import polars as pl
+
+from evals.figures import Document, Figure, figure, interval_figure
+from evals.statistics import bootstrap, mean_interval, quantile_statistic
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A finished task: its figures, and one row a sample."""
+
+    document: Document
+    rows: pl.DataFrame
+
+
+def spread_evenly(samples: Sequence[T], limit: int | None) -> list[T]:
+    """At most `limit` samples at even distances, so that a small run sees every part of the set."""
+    if limit is None or limit >= len(samples):
+        return list(samples)
+    return [samples[index * len(samples) // limit] for index in range(limit)]
+
+
+def mean_figures(rows: pl.DataFrame, names: Sequence[str], unit: str = "") -> dict[str, Figure]:
+    """The mean of each column with its interval."""
+    return {name: interval_figure(mean_interval(rows[name].to_numpy()), unit) for name in names}
+
+
+def latency_figures(rows: pl.DataFrame, column: str, prefix: str) -> dict[str, Figure]:
+    """Median and 95th percentile of a column of milliseconds, over samples that did not fail."""
+    values = rows.filter(pl.col("error").is_null())[column].to_numpy()
+    return {
+        f"{prefix}_p{percent}_ms": interval_figure(
+            bootstrap(len(values), quantile_statistic(values, percent / 100)), "ms"
+        )
+        for percent in (50, 95)
+    }
+
+
+def failure_figure(rows: pl.DataFrame) -> dict[str, Figure]:
+    """How many samples failed; each of them counts as a miss in every other figure."""
+    return {"failed": figure(rows["error"].count(), "samples", rows.height)}
+
+
+def engine_of(url: str, private: bool) -> str:
+    """What stands behind an address, for people: the project's own engine, or a server."""
+    return "local engine of this run" if private else url
+
+
+def sample_settings(**settings: Any) -> dict[str, Any]:
+    """Settings of the eval itself, kept apart from the product's by their prefix."""
+    return {f"eval.{name}": value for name, value in settings.items()}

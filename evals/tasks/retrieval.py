@@ -1,0 +1,205 @@
+"""Retrieval: does what the pipeline gathers for a question hold the messages that answer it?
+
+Conversations go through the store as threads of a fresh user each, and into memory by the function
+that the pipeline itself calls. Each question is then asked in a new thread of that user through the
+production `ContextGatherer.gather`, and the memories that it would show are scored.
+"""
+
+import time
+import uuid
+from dataclasses import dataclass
+
+import polars as pl
+from rich.console import Console
+
+from evals.datasets.loader import ConversationSet, Question, Turn
+from evals.datasets.overlap import shared_stems
+from evals.figures import Figure, build_document, figure, public_settings
+from evals.metrics.ranking import DEPTH, MEASURES, coverage, ranking_scores
+from evals.runner import Row, run_samples
+from evals.tasks.result import (
+    Evaluation,
+    failure_figure,
+    latency_figures,
+    mean_figures,
+    sample_settings,
+    spread_evenly,
+)
+from harness.context.gather import ContextGatherer
+from harness.services import Services
+from harness.settings import Settings
+from harness.store.results import ImportedMessage
+
+METRICS = (*MEASURES, "session_recall@10")
+SESSION_GAP_MS = 6 * 3600 * 1000  # as the product tells sittings apart
+IMPORT_BATCH = 500  # messages that one call of the store takes
+TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A conversation in the store, and the thread that its questions are asked in."""
+
+    user_id: str
+    asking_thread: str
+    stored_id: dict[str, str]
+    session: dict[str, int]  # by stored id
+
+
+def eval_settings(settings: Settings) -> Settings:
+    """The settings with as many memories shown as the deepest metric looks at."""
+    return settings.model_copy(update={"memory_hits": DEPTH})
+
+
+async def evaluate_retrieval(
+    services: Services,
+    data: ConversationSet,
+    *,
+    console: Console,
+    limit: int | None = None,
+    engines: dict[str, str] | None = None,
+) -> Evaluation:
+    """Write, index and ask, and score the turns that came back.
+
+    Questions are asked one at a time, so that latencies are those of an idle system.
+
+    Args:
+        services: the production parts; only the number of memories shown is raised to 10.
+        data: conversations and questions of one split.
+        console: where progress goes.
+        limit: at most so many questions, spread over the set.
+        engines: what stood behind each service, for the record.
+    """
+    started = time.perf_counter()
+    settings = eval_settings(services.settings)
+    gatherer = ContextGatherer(services.store, services.memory, settings)
+    questions = spread_evenly(data.questions, limit)
+    wanted = {question.thread for question in questions}
+    threads = {key: turns for key, turns in data.threads.items() if key in wanted}
+    turns = sum(len(thread) for thread in threads.values())
+    console.print(f"retrieval: writing and indexing {turns} messages of {len(threads)} threads")
+    written: dict[str, _Written] = {}
+    try:
+        for key, thread in threads.items():
+            written[key] = await _write(services, key, thread)
+        indexed_s = time.perf_counter() - started
+
+        async def measure(question: Question) -> Row:
+            return await _ask(gatherer, written[question.thread], question, threads)
+
+        rows = await run_samples(
+            questions,
+            measure,
+            failed=lambda question: _columns(question, threads, dict.fromkeys(METRICS, 0.0)),
+            label="retrieval",
+            console=console,
+            in_flight=1,
+            timeout_s=TIMEOUT_S,
+        )
+    finally:
+        for place in written.values():
+            await services.memory.delete_user(place.user_id)
+    figures = _figures(rows) | {
+        "indexed_per_s": figure(turns / indexed_s, "messages/s", turns),
+        "seconds": figure(time.perf_counter() - started, "s"),
+    }
+    record = public_settings(settings) | sample_settings(
+        questions=len(questions), threads=len(threads), messages=turns, asked_in="a new thread"
+    )
+    document = build_document("eval retrieval", figures, record, engines=engines, dataset=data.info)
+    return Evaluation(document, rows)
+
+
+async def _write(services: Services, key: str, turns: tuple[Turn, ...]) -> _Written:
+    """Put a conversation into the store and into memory, as if it had been had."""
+    user_id = f"eval-{uuid.uuid4().hex[:12]}-{key}"
+    thread_id = await services.store.create_thread(user_id=user_id, title=key)
+    stored: list[str] = []
+    for start in range(0, len(turns), IMPORT_BATCH):
+        batch = [
+            ImportedMessage(
+                role=turn.role, speaker=turn.speaker, content=turn.text, sent_at=turn.sent_at
+            )
+            for turn in turns[start : start + IMPORT_BATCH]
+        ]
+        answer = await services.store.import_messages(thread_id, batch)
+        stored.extend(stored_id for stored_id, _ in answer)
+        read = await services.store.history(
+            thread_id, before_order=answer[-1][1] + 1, limit=len(batch)
+        )
+        await services.memory.index(user_id, thread_id, read)
+    return _Written(
+        user_id=user_id,
+        asking_thread=await services.store.create_thread(user_id=user_id, title="questions"),
+        stored_id={turn.id: stored[index] for index, turn in enumerate(turns)},
+        session=dict(zip(stored, sessions_of(turns), strict=True)),
+    )
+
+
+def sessions_of(turns: tuple[Turn, ...]) -> list[int]:
+    """The number of the sitting that each turn belongs to; a gap of six hours starts another."""
+    numbers: list[int] = []
+    for index, turn in enumerate(turns):
+        gap = turn.sent_at - turns[index - 1].sent_at if index else 0
+        numbers.append((numbers[-1] if numbers else 0) + (gap >= SESSION_GAP_MS))
+    return numbers
+
+
+async def _ask(
+    gatherer: ContextGatherer,
+    place: _Written,
+    question: Question,
+    threads: dict[str, tuple[Turn, ...]],
+) -> Row:
+    started = time.perf_counter()
+    gathered = await gatherer.gather(place.user_id, place.asking_thread, 0, question.text)
+    gather_ms = (time.perf_counter() - started) * 1000
+    ranked = [hit.id for hit in gathered.memories]
+    if not ranked:
+        raise LookupError("nothing was retrieved, though the conversation was indexed")
+    gold = [place.stored_id[message] for message in question.evidence]
+    scores = ranking_scores(ranked, gold)
+    scores["session_recall@10"] = coverage(
+        [str(place.session[found]) for found in ranked if found in place.session],
+        [str(place.session[message]) for message in gold],
+    )
+    first = next((rank for rank, found in enumerate(ranked, 1) if found in gold), None)
+    named = {stored: name for name, stored in place.stored_id.items()}
+    return _columns(question, threads, scores) | {
+        "found": [named.get(found, found) for found in ranked],
+        "first_rank": first,
+        "gather_ms": gather_ms,
+        "tokens_shown": gathered.tokens.get("memories", 0),
+        "left_out": gathered.left_out.get("memories", 0),
+    }
+
+
+def _columns(
+    question: Question, threads: dict[str, tuple[Turn, ...]], scores: dict[str, float]
+) -> Row:
+    texts = [turn.text for turn in threads[question.thread] if turn.id in question.evidence]
+    return {
+        "thread": question.thread,
+        "category": question.category,
+        "words": "shared" if shared_stems(question.text, texts) else "none",
+        "question": question.text,
+        "gold": list(question.evidence),
+        "found": [],
+        "first_rank": None,
+        "gather_ms": None,
+        "tokens_shown": None,
+        "left_out": None,
+        **scores,
+    }
+
+
+def _figures(rows: pl.DataFrame) -> dict[str, Figure]:
+    figures = mean_figures(rows, METRICS)
+    for words in ("none", "shared"):
+        part = rows.filter(pl.col("words") == words)
+        if part.height:
+            figures[f"recall@10_words_{words}"] = mean_figures(part, ["recall@10"])["recall@10"]
+    answered = rows.filter(pl.col("error").is_null())
+    figures |= latency_figures(rows, "gather_ms", "gather")
+    figures |= mean_figures(answered, ["tokens_shown"], "tokens")
+    return figures | failure_figure(rows)
