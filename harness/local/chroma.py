@@ -1,0 +1,20 @@
+"""How to run a Chroma server."""
+
+import sys
+from pathlib import Path
+
+# Chroma's own switch; it sends usage data otherwise.
+CHROMA_ENV = {"ANONYMIZED_TELEMETRY": "False"}
+
+
+def chroma_command(path: Path, port: int) -> list[str]:
+    """The command that serves a Chroma database on 127.0.0.1.
+
+    Args:
+        path: the database's folder.
+        port: where to listen.
+    """
+    # The script of the same environment, whatever PATH says.
+    start = "import sys; from chromadb.cli.cli import app; sys.exit(app())"
+    serve = ["run", "--path", str(path), "--host", "127.0.0.1", "--port", str(port)]
+    return [sys.executable, "-c", start, *serve]

