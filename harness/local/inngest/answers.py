@@ -1,6 +1,7 @@
 """What an app's answer to a call means."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ import orjson
 from harness.local.inngest._times import parse_time
 
 MAX_BODY_IN_ERROR = 200
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ def _loads(body: bytes) -> Any:
     except orjson.JSONDecodeError:
         # Python apps write a lone surrogate as its escape; Inngest reads it as U+FFFD.
         text = json.dumps(json.loads(body, parse_constant=_no_constant), ensure_ascii=False)
-        return orjson.loads(text.encode("utf-8", "replace"))
+        return orjson.loads(_SURROGATE.sub("\ufffd", text))
 
 
 def _no_constant(name: str) -> None:

@@ -79,7 +79,7 @@ class Function:
         return urlunsplit(parts._replace(query=urlencode(query)))
 
 
-def parse_function(app_id: str, raw: Mapping[str, Any]) -> Function:
+def parse_function(app_id: str, raw: Any) -> Function:
     """A function from its registered configuration.
 
     Args:
@@ -89,7 +89,7 @@ def parse_function(app_id: str, raw: Mapping[str, Any]) -> Function:
     Raises:
         ConfigError: it is malformed, or asks for something this engine does not do.
     """
-    function_id = raw.get("id")
+    function_id = raw.get("id") if isinstance(raw, dict) else None
     if not isinstance(function_id, str) or not function_id:
         raise ConfigError(f"a function of app {app_id} has no id")
     for key, words in _UNSUPPORTED.items():

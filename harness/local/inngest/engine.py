@@ -12,7 +12,7 @@ from harness.local.inngest import _schema as sql
 from harness.local.inngest.config import ConfigError, parse_function
 from harness.local.inngest.executor import Executor
 from harness.local.inngest.ids import now_ms
-from harness.local.inngest.intake import EventError, Intake, check
+from harness.local.inngest.intake import EventError, Intake, Novelty, check
 from harness.local.inngest.journal import Journal, JournalError
 from harness.local.inngest.machine import Machine, Transaction
 from harness.local.inngest.recovery import restore
@@ -92,12 +92,13 @@ class Engine:
             except EventError as error:
                 problem = error
                 break
-            internal_id, new = self._intake.number(checked, seed, index)
+            internal_id, novelty = self._intake.number(checked, seed, index)
             ids.append(internal_id)
-            if new:
-                event = Event.create(checked, internal_id, now_ms())
-                accepted.append(event)
-                self.machine.route(event, tx)
+            if novelty is Novelty.REPEATED:
+                continue
+            event = Event.create(checked, internal_id, now_ms())
+            accepted.append(event)
+            self.machine.route(event, tx, starts=novelty is Novelty.NEW)
         await self.journal.commit(tx.statements)
         self._intake.committed(accepted)
         self.scheduler.schedule(tx.due)

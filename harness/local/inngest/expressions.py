@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-import cel
+from harness.local.inngest._cel import compile_program
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Expression:
     def __init__(self, source: str) -> None:
         self.source = source
         try:
-            self._program = cel.compile(source)
+            self._program = compile_program(source)
         except Exception as error:
             raise ExpressionError(f"the expression {source!r} is not CEL: {error}") from None
         self._paths, self._tested = _paths(source)

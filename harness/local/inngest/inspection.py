@@ -42,10 +42,14 @@ async def event(request: Request) -> Response:
 
 async def event_runs(request: Request) -> Response:
     """`GET /v1/events/{id}/runs`: the runs an event started."""
-    row = find_event(_reader(request), request.path_params["id"])
-    if row is None:
+    reader, event_id = _reader(request), request.path_params["id"]
+    if find_event(reader, event_id) is None:
         return _unknown("event", request)
-    rows = _reader(request).execute(f"{_RUN} WHERE event_id = ? ORDER BY rowid", (row[0],))
+    rows = reader.execute(
+        f"{_RUN} WHERE event_id IN (SELECT internal_id FROM events WHERE internal_id = ?1"
+        " OR id = ?1) ORDER BY rowid",
+        (event_id,),
+    )
     return reply({"data": [_run(found) for found in rows], "metadata": {}})
 
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping
+from enum import Enum, auto
 from typing import Any
 
 import orjson
@@ -61,11 +62,20 @@ def check(payload: Any) -> dict[str, Any]:
     return payload
 
 
-class Intake:
-    """Numbers events and finds repeated ones.
+class Novelty(Enum):
+    """What of an event was seen before."""
 
-    An event whose id, or whose place in a repeated request, was accepted within 24 hours is the
-    same event: its sender gets the same answer and nothing else happens.
+    NEW = auto()
+    SAME_ID = auto()
+    REPEATED = auto()
+
+
+class Intake:
+    """Numbers events and finds those seen before.
+
+    An event whose sender gave it an id that was used within 24 hours starts no function, but it is
+    an event like any other: it is kept, and ends waits. An event of a repeated request is the one
+    that is already here.
 
     Args:
         reader: a connection that sees what is committed.
@@ -73,31 +83,40 @@ class Intake:
 
     def __init__(self, reader: sqlite3.Connection) -> None:
         self._reader = reader
-        self._uncommitted: dict[str, str] = {}
+        self._uncommitted: dict[str, int] = {}
 
-    def number(self, payload: Mapping[str, Any], seed: str | None, index: int) -> tuple[str, bool]:
-        """The internal id of a payload, and whether it is new."""
+    def number(
+        self, payload: Mapping[str, Any], seed: str | None, index: int
+    ) -> tuple[str, Novelty]:
+        """The internal id of a payload, and whether the event was seen before.
+
+        Args:
+            seed: what the request and its repetitions have in common.
+            index: the event's place in it.
+        """
         now = now_ms()
-        internal_id = (seeded_ulid(seed, index) if seed else None) or ulid(now)
-        event_id = payload.get("id") or internal_id
-        found = self._uncommitted.get(event_id) or self._uncommitted.get(internal_id)
-        if found is None and (seed or payload.get("id")):
-            found = self._committed(event_id, internal_id, now)
-        if found is not None:
-            return found, False
-        self._uncommitted[event_id] = self._uncommitted[internal_id] = internal_id
-        return internal_id, True
+        internal_id = seeded_ulid(seed, index) if seed else None
+        if internal_id and self._known(internal_id, "internal_id = ?", (internal_id,)):
+            return internal_id, Novelty.REPEATED
+        internal_id = internal_id or ulid(now)
+        event_id = payload.get("id")
+        known = event_id and self._known(
+            event_id, "id = ? AND received_at > ?", (event_id, now - DEDUP_MS)
+        )
+        for key in {internal_id, event_id or internal_id}:
+            self._uncommitted[key] = self._uncommitted.get(key, 0) + 1
+        return internal_id, Novelty.SAME_ID if known else Novelty.NEW
 
     def committed(self, events: list[Event]) -> None:
         """Say that events are on disk, where the reader finds them."""
         for event in events:
-            self._uncommitted.pop(event.id, None)
-            self._uncommitted.pop(event.internal_id, None)
+            for key in {event.internal_id, event.id}:
+                self._uncommitted[key] -= 1
+                if not self._uncommitted[key]:
+                    del self._uncommitted[key]
 
-    def _committed(self, event_id: str, internal_id: str, now: int) -> str | None:
-        row = self._reader.execute(
-            "SELECT internal_id FROM events WHERE id = ? AND received_at > ?"
-            " UNION ALL SELECT internal_id FROM events WHERE internal_id = ?",
-            (event_id, now - DEDUP_MS, internal_id),
-        ).fetchone()
-        return row[0] if row else None
+    def _known(self, key: str, where: str, arguments: tuple[Any, ...]) -> bool:
+        if key in self._uncommitted:
+            return True
+        found = self._reader.execute(f"SELECT 1 FROM events WHERE {where} LIMIT 1", arguments)
+        return found.fetchone() is not None

@@ -96,15 +96,14 @@ class Journal:
 
     def _connect(self) -> sqlite3.Connection:
         # The writer is made in the loop's thread and then used by its own alone.
-        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-        return connection
+        return sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         connection = self._connect()
         try:
             connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             self._migrate(connection)
         except sqlite3.DatabaseError as error:
             connection.close()

@@ -77,8 +77,12 @@ class Machine:
             for name in dict.fromkeys(trigger.event for trigger in function.triggers):
                 self._triggers.setdefault(name, []).append(function)
 
-    def route(self, event: Event, tx: Transaction) -> None:
-        """Record an event, end the waits and runs it matches, start the functions it triggers."""
+    def route(self, event: Event, tx: Transaction, *, starts: bool = True) -> None:
+        """Record an event, end the waits and runs it matches, start the functions it triggers.
+
+        Args:
+            starts: whether it starts functions; one with an id seen before does not.
+        """
         tx.write(
             sql.ADD_EVENT, event.internal_id, event.id, event.name, event.received_at, event.body
         )
@@ -88,7 +92,7 @@ class Machine:
             elif waiting := listener.run.pending.get(listener.hash):
                 self._memoize(waiting, "WaitForEvent", event.body, tx)
                 self._advance(listener.run, waiting.race, tx)
-        for function in list(self._triggers.get(event.name, ())):
+        for function in list(self._triggers.get(event.name, ())) if starts else ():
             if any(
                 trigger.event == event.name
                 and (trigger.expression is None or trigger.expression.true(event=event.payload))
