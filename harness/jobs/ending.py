@@ -1,0 +1,106 @@
+"""How a run ends: the answer kept, the thread passed on, the exchange remembered."""
+
+import time
+from functools import partial
+
+from harness.context.gather import GatheredContext
+from harness.jobs.policies import INDEX, PERSIST
+from harness.jobs.run import Run
+from harness.jobs.steps import Outcome
+from harness.llm.turns import TurnResult
+from harness.llm.usage import cost
+from harness.models import Failure, ShownMemory, Usage
+from harness.store.results import Ended
+from harness.telemetry import analytics
+from harness.telemetry.metrics import MODEL_TOKENS
+
+Props = dict[str, str | float | bool]
+
+
+async def persist_response(run: Run, context: GatheredContext, results: list[TurnResult]) -> None:
+    """Keep the answer, free the thread and index the exchange, in this order.
+
+    Args:
+        run: the run.
+        context: what the answer was shown.
+        results: of every turn; their texts joined are the answer.
+    """
+    persisting = partial(_persist, run, context, results)
+    ended = await run.steps.run("persist-response", persisting, PERSIST, Ended)
+    await run.free_thread(ended.next)
+    if ended.status == "completed":
+        # Later messages find the exchange in the thread's history all the same.
+        await run.steps.attempt("index-memory", partial(_index, run), INDEX)
+
+
+async def persist_failure(run: Run, failure: Failure) -> None:
+    """Keep why the message failed and free the thread."""
+    failing = partial(run.services.store.fail, run.key, failure, run.sent, run.ctx.run_id)
+    outcome = await run.steps.attempt("persist-failure", failing, PERSIST)
+    if outcome.failure is None:  # a thread that is gone takes no failure
+        await run.free_thread(Ended.model_validate(outcome.value).next)
+
+
+async def _persist(run: Run, context: GatheredContext, results: list[TurnResult]) -> Ended:
+    usage = sum((result.usage for result in results), Usage())
+    latency_ms = float(time.time_ns() // 1_000_000 - run.sent.sent_at)
+    ended = await run.services.store.complete(
+        key=run.key,
+        content="".join(result.text for result in results),
+        model=results[-1].model,
+        usage=usage,
+        latency_ms=latency_ms,
+        shown=[
+            ShownMemory(source=hit.source, score=hit.score, text=hit.text)
+            for hit in context.memories
+        ],
+    )
+    if ended.applied:
+        await _account(run, results, usage, latency_ms)
+    return ended
+
+
+async def _account(run: Run, results: list[TurnResult], usage: Usage, latency_ms: float) -> None:
+    model = results[-1].model
+    for kind in ("prompt", "completion", "cached"):
+        MODEL_TOKENS.labels(model, kind).inc(getattr(usage, f"{kind}_tokens"))
+    props: Props = {
+        "model": model,
+        "latency_ms": latency_ms,
+        "turns": len(results),
+        "tool_calls": sum(len(result.tool_calls) for result in results),
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "model_ms": sum(result.duration_ms for result in results),
+        **_where_time_went(run.steps.outcomes, run.sent.sent_at),
+    }
+    if results[0].ttft_ms is not None:
+        props["ttft_ms"] = results[0].ttft_ms
+    price = cost(usage, model, run.services.settings.model_prices)
+    if price is not None:
+        props["cost"] = price
+    await analytics.record(
+        run.services.store,
+        "message.completed",
+        user_id=run.sent.user_id,
+        thread_id=run.sent.thread_id,
+        message_key=run.key,
+        props=props,
+    )
+
+
+def _where_time_went(outcomes: dict[str, Outcome], sent_at: int) -> Props:
+    """Each step's start, since the message was sent, and its duration; all in milliseconds."""
+    props: Props = {}
+    for name, outcome in outcomes.items():
+        props[f"step.{name}.at_ms"] = outcome.at - sent_at
+        props[f"step.{name}.ms"] = outcome.ms
+    return props
+
+
+async def _index(run: Run) -> None:
+    exchange = await run.services.store.read_message(run.key)
+    if exchange is None:
+        return
+    messages = [part for part in (exchange.user, exchange.assistant) if part and part.content]
+    await run.services.memory.index(run.sent.user_id, run.sent.thread_id, messages)

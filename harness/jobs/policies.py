@@ -1,0 +1,43 @@
+"""How long each step may take and how often it is tried.
+
+Inngest counts retries for a whole function: the function gets the largest number that a step wants,
+and each step stops at its own.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A step's bounds.
+
+    Attributes:
+        timeout_s: of one try, in seconds.
+        attempts: tries altogether.
+    """
+
+    timeout_s: float
+    attempts: int
+
+
+# What must be kept survives an outage of Convex of some hours (by Inngest's table of backoffs).
+PERSIST = Policy(timeout_s=30, attempts=15)
+GATHER = Policy(timeout_s=30, attempts=4)
+SELECT = Policy(timeout_s=30, attempts=3)
+LOOKUP = Policy(timeout_s=30, attempts=8)
+INDEX = Policy(timeout_s=60, attempts=3)
+
+# A model with another one behind it is given up sooner.
+MODEL_TIMEOUT_S = 600
+MODEL = Policy(MODEL_TIMEOUT_S, attempts=5)
+MODEL_WITH_FALLBACK = Policy(MODEL_TIMEOUT_S, attempts=2)
+
+TOOL_ATTEMPTS = 5
+TOOL_MARGIN_S = 30  # beside the tool's own timeout: what Convex needs around it
+
+RETRIES = PERSIST.attempts - 1
+
+
+def tool_policy(tool_timeout_s: float) -> Policy:
+    """The bounds of a step that runs a tool with this timeout of its own."""
+    return Policy(tool_timeout_s + TOOL_MARGIN_S, TOOL_ATTEMPTS)

@@ -1,0 +1,121 @@
+"""The durable job that answers one message."""
+
+from functools import partial
+from typing import Any
+
+import inngest
+from pydantic import TypeAdapter
+
+from harness.context.gather import GatheredContext
+from harness.events import MessageCancelled, MessageSent
+from harness.jobs.ending import persist_failure, persist_response
+from harness.jobs.model_turn import model_turn
+from harness.jobs.on_failure import on_failure
+from harness.jobs.policies import GATHER, RETRIES, SELECT
+from harness.jobs.run import Run
+from harness.jobs.steps import RunFailed, RunStopped
+from harness.jobs.thread_turn import take_turn
+from harness.jobs.tool_calls import run_calls
+from harness.llm.errors import UnknownModel
+from harness.llm.models import ModelSpec, fallbacks, resolve_model
+from harness.llm.turns import PastTurn, TurnRequest, TurnResult
+from harness.models import Failure
+from harness.services import Services
+from harness.tools.registry import ToolSpec
+
+FN_ID = "process-message"
+SAME_MESSAGE = "event.data.message_key == async.data.message_key"
+
+
+def process_message(services: Services) -> inngest.Function[Any]:
+    """The Inngest function on `chat/message.sent`."""
+    client = services.inngest
+
+    @client.create_function(
+        fn_id=FN_ID,
+        trigger=inngest.TriggerEvent(event=MessageSent.event_name),
+        retries=RETRIES,
+        cancel=[inngest.Cancel(event=MessageCancelled.event_name, if_exp=SAME_MESSAGE)],
+        on_failure=partial(on_failure, services),
+    )
+    async def answer(ctx: inngest.Context) -> str:
+        return await answer_message(Run(ctx, services, MessageSent.model_validate(ctx.event.data)))
+
+    return answer
+
+
+async def answer_message(run: Run) -> str:
+    """Answer one message, from its thread's turn to its exchange in memory.
+
+    Args:
+        run: the run.
+
+    Returns:
+        How it ended.
+
+    Raises:
+        NonRetriableError: the message failed; it says so by now, and its thread is free.
+    """
+    try:
+        await _answer(run)
+    except RunStopped:
+        return "stopped"
+    except RunFailed as failed:
+        await persist_failure(run, failed.failure)
+        raise inngest.NonRetriableError(failed.failure.message) from failed
+    return "completed"
+
+
+async def _answer(run: Run) -> None:
+    models = _models(run)
+    begun = await take_turn(run)
+    gathering = partial(
+        run.services.gatherer.gather,
+        run.sent.user_id,
+        run.sent.thread_id,
+        begun.order,
+        run.sent.text,
+    )
+    context = await run.steps.run("gather-context", gathering, GATHER, GatheredContext)
+    tools = await _select_tools(run)
+    results = await _turns(run, models, context, tools)
+    await persist_response(run, context, results)
+
+
+async def _select_tools(run: Run) -> list[ToolSpec]:
+    """The tools that fit the message; without them, it can still be answered."""
+    selecting = partial(run.services.offer_tools, run.sent)
+    outcome = await run.steps.attempt("select-tools", selecting, SELECT)
+    return TypeAdapter(list[ToolSpec]).validate_python(outcome.value or [])
+
+
+async def _turns(
+    run: Run, models: list[ModelSpec], context: GatheredContext, tools: list[ToolSpec]
+) -> list[TurnResult]:
+    past: list[PastTurn] = []
+    results: list[TurnResult] = []
+    last = run.services.settings.max_turns - 1
+    for turn in range(last + 1):
+        request = TurnRequest(
+            text=run.sent.text,
+            context=context,
+            tools=tools if turn < last else [],
+            past=past,
+            call_prefix=f"{run.key}-{turn}-",
+        )
+        result = await model_turn(run, turn, models, request)
+        results.append(result)
+        if not result.tool_calls:
+            break
+        outcomes = await run_calls(run, turn, result.tool_calls, tools)
+        past.append(PastTurn(text=result.text, calls=result.tool_calls, outcomes=outcomes))
+    return results
+
+
+def _models(run: Run) -> list[ModelSpec]:
+    settings = run.services.settings
+    try:
+        spec = resolve_model(run.sent.model, settings)
+        return [spec, *fallbacks(spec, settings)]
+    except UnknownModel as error:
+        raise RunFailed(Failure(code="unknown_model", message=str(error))) from error

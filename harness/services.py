@@ -1,0 +1,167 @@
+"""What a process of the pipeline works with, put together once."""
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import inngest
+
+from harness.events import MessageSent
+from harness.settings import Settings
+
+if TYPE_CHECKING:  # chromadb and onnxruntime take seconds to import
+    from chromadb.api import ClientAPI
+
+    from harness.context.gather import ContextGatherer
+    from harness.context.memory import Memory
+    from harness.context.retriever import Hit, Scope
+    from harness.llm.clients import ModelClients
+    from harness.store.client import Store
+    from harness.tools.execution import ToolContext
+    from harness.tools.registry import Registry, ToolSpec
+    from harness.tools.selection import ToolSelector
+
+log = logging.getLogger(__name__)
+RETRIEVE_TIMEOUT_S = 5.0
+
+
+@dataclass
+class Services:
+    """The parts that answer a message; an async context manager that closes them.
+
+    The worker, the old flow, evals and notebooks all work with these, so that what is measured is
+    what runs.
+    """
+
+    settings: Settings
+    store: "Store"
+    memory: "Memory"
+    gatherer: "ContextGatherer"
+    registry: "Registry"
+    selector: "ToolSelector"
+    models: "ModelClients"
+    inngest: inngest.Inngest
+    _closing: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._closing.aclose()
+
+    async def offer_tools(self, sent: MessageSent) -> "list[ToolSpec]":
+        """The tools that fit a message, best first, with the permissions they have for its user.
+
+        Args:
+            sent: the message.
+        """
+        from harness.tools.permissions import permission_of
+
+        selection = await self.selector.select(sent.text, self.settings.tools_offered)
+        if not selection.needed:
+            return []
+        names = [candidate.name for candidate in selection.candidates]
+        specs = await self.registry.offer(names, self.tool_context(sent, ""), sent.text)
+        preferences = await self.store.preferences(sent.user_id)
+        allowed = [
+            spec.model_copy(update={"permission": permission_of(spec, preferences)})
+            for spec in specs
+        ]
+        return [spec for spec in allowed if spec.permission != "never"]
+
+    def tool_context(self, sent: MessageSent, call_id: str) -> "ToolContext":
+        """What a tool may reach when it is called for this message."""
+        from harness.tools.execution import ToolContext
+
+        return ToolContext(
+            user_id=sent.user_id,
+            thread_id=sent.thread_id,
+            message_key=sent.message_key,
+            call_id=call_id,
+            store=self.store,
+            memory=self.memory,
+            workspace=self.settings.workspace_dir,
+        )
+
+
+async def build_services(settings: Settings) -> Services:
+    """Make the services that the settings name; nothing needs to answer yet.
+
+    Args:
+        settings: where everything is.
+    """
+    from harness.context.embeddings import build_embedder
+    from harness.context.gather import ContextGatherer
+    from harness.context.memory import Memory
+    from harness.jobs.client import create_client
+    from harness.llm.clients import ModelClients
+    from harness.store.client import Store
+    from harness.tools.builtin import BUILTIN
+    from harness.tools.registry import Registry
+    from harness.tools.selection import ToolSelector
+
+    closing = AsyncExitStack()
+    key = settings.convex_deploy_key
+    store = Store(settings.convex_url, key.get_secret_value() if key else None)
+    closing.push_async_callback(store.aclose)
+    models = ModelClients(settings)
+    closing.push_async_callback(models.close)
+    embedder = await asyncio.to_thread(build_embedder, settings)
+    closing.callback(embedder.close)
+    memory = Memory(cast("ClientAPI", _LateChroma(settings.chroma_url)), embedder)
+    registry = Registry(BUILTIN)
+    return Services(
+        settings=settings,
+        store=store,
+        memory=memory,
+        gatherer=ContextGatherer(store, cast("Memory", _Forgiving(memory)), settings),
+        registry=registry,
+        selector=ToolSelector(embedder, registry.specs()),
+        models=models,
+        inngest=create_client(settings),
+        _closing=closing,
+    )
+
+
+class _LateChroma:
+    """A Chroma client that connects when it is first used: a worker may start before its server."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    @cached_property
+    def _client(self) -> "ClientAPI":
+        from harness.context.vectors import connect
+
+        return connect(self._url)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+class _Forgiving:
+    """Memory as an answer sees it: without it, a message is still answered."""
+
+    def __init__(self, memory: "Memory") -> None:
+        self._memory = memory
+
+    async def retrieve(self, query: str, k: int, scope: "Scope") -> "list[Hit]":
+        try:
+            async with asyncio.timeout(RETRIEVE_TIMEOUT_S):
+                return await self._memory.retrieve(query, k, scope)
+        except Exception as error:
+            log.warning("answering without memory: %s", error or type(error).__name__)
+            return []
