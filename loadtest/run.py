@@ -9,9 +9,8 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.keys import mint_token
-
 from harness.errors import HarnessError
+from harness.keys import mint_token
 from harness.settings import SIMULATED_MODEL, Settings
 from harness.store import Store
 from loadtest.arrivals import Arrivals

@@ -1,0 +1,177 @@
+"""What the load test's commands do: run, print, keep in MLflow, write as JSON."""
+
+from pathlib import Path
+from typing import get_args
+
+from rich.console import Console
+
+from evals.figures import Document, build_document, figure, print_figures, public_settings
+from evals.figures import write_document as write
+from evals.progress import SampleProgress
+from evals.tracking import keep_run
+from harness.errors import HarnessError
+from harness.settings import SIMULATED_MODEL, Settings, get_settings
+from loadtest.arrivals import Arrivals, schedule
+from loadtest.bench.pipeline import bench_pipeline
+from loadtest.measures import UNITS, measure
+from loadtest.plan import LoadResult
+from loadtest.run import run_load
+from loadtest.slo import parse
+from loadtest.stack import private_stack, running_or_private
+
+ENGINES = {"inngest": "local engine", "convex": "local engine", "chroma": "chroma server"}
+
+
+async def load_command(
+    scenario: str,
+    *,
+    rate: float,
+    duration_s: float,
+    arrivals: str,
+    seed: int,
+    users: int,
+    model: str,
+    slo: str | None,
+    json: Path | None,
+) -> bool:
+    """Run a scenario; answers whether an objective was missed.
+
+    Raises:
+        HarnessError: for settings that make no sense.
+    """
+    objectives = parse(slo) if slo else []
+    kind = _arrivals(arrivals)
+    console, home = Console(), get_settings().home
+    async with running_or_private(home) as (settings, where):
+        console.print(f"load: {scenario} on {where}, model {model}")
+        result, document = await measured_load(
+            settings,
+            scenario,
+            console=console,
+            rate=rate,
+            duration_s=duration_s,
+            arrivals=kind,
+            seed=seed,
+            users=users,
+            model=model,
+        )
+    print_figures(document, console)
+    first_error = next((sample.error for sample in result.samples if sample.error), None)
+    if first_error:
+        console.print(f"first error: {first_error}", style="red", markup=False)
+    _keep(document, json, console)
+    values = {name: item.value or 0.0 for name, item in document.figures.items()}
+    missed = [line for objective in objectives if (line := objective.missed(values))]
+    for line in missed:
+        console.print(line, style="bold red")
+    return bool(missed)
+
+
+async def measured_load(
+    settings: Settings,
+    scenario: str,
+    *,
+    console: Console,
+    rate: float,
+    duration_s: float,
+    arrivals: Arrivals = "poisson",
+    seed: int = 0,
+    users: int = 20,
+    model: str = SIMULATED_MODEL,
+) -> tuple[LoadResult, Document]:
+    """Run a scenario against a stack and put its figures together.
+
+    Args:
+        settings: of the stack.
+        scenario: which.
+        console: where progress goes.
+        rate: mean messages a second.
+        duration_s: seconds of sending.
+        arrivals: `poisson` or `constant`.
+        seed: of the arrivals.
+        users: how many users send.
+        model: which model answers.
+    """
+    total = len(schedule(rate, duration_s, arrivals, seed))
+    with SampleProgress(f"load {scenario}", total, console) as progress:
+
+        def on_progress(counts: dict[str, int]) -> None:
+            while progress.done < counts["finished"] + counts["refused"]:
+                progress.advance(failed=progress.failed < counts["refused"])
+
+        result = await run_load(
+            settings,
+            scenario,
+            rate=rate,
+            duration_s=duration_s,
+            arrivals=arrivals,
+            seed=seed,
+            users=users,
+            model=model,
+            on_progress=on_progress,
+        )
+    figures = {
+        name: figure(value, UNITS.get(name, "ms"), total)
+        for name, value in measure(result, duration_s).items()
+    }
+    asked = {
+        "scenario": scenario,
+        "rate": rate,
+        "duration_s": duration_s,
+        "arrivals": arrivals,
+        "seed": seed,
+        "users": users,
+        "load_model": model,
+    }
+    document = build_document(
+        "load",
+        figures,
+        public_settings(settings) | asked,
+        engines=ENGINES | {"model": model},
+        simulated=model.startswith(SIMULATED_MODEL),
+    )
+    return result, document
+
+
+async def pipeline_command(*, messages: int, burst: int, stored: str, json: Path | None) -> None:
+    """Measure the pipeline on a private stack.
+
+    Raises:
+        HarnessError: for counts that can not be read.
+    """
+    sizes = _sizes(stored)
+    console = Console()
+    async with private_stack() as stack:
+        figures = await bench_pipeline(
+            stack,
+            messages=messages,
+            burst=burst,
+            stored=sizes,
+            say=lambda line: console.print(f"bench pipeline: {line}", style="dim"),
+        )
+        settings = public_settings(stack.settings) | {"messages": messages, "burst": burst}
+    document = build_document("bench pipeline", figures, settings, engines=ENGINES, simulated=True)
+    print_figures(document, console)
+    _keep(document, json, console)
+
+
+def _arrivals(name: str) -> Arrivals:
+    for kind in get_args(Arrivals):
+        if kind == name:
+            return kind  # type: ignore[no-any-return]
+    raise HarnessError(f"--arrivals is {name!r}; it can be poisson or constant")
+
+
+def _sizes(stored: str) -> list[int]:
+    try:
+        return sorted(int(size) for size in stored.split(","))
+    except ValueError:
+        raise HarnessError(f"--stored is {stored!r}; write numbers, such as 1000,100000") from None
+
+
+def _keep(document: Document, json: Path | None, console: Console) -> None:
+    run_id = keep_run(get_settings(), document, name=document.command)
+    console.print(f"kept in MLflow as run {run_id}", style="dim")
+    if json is not None:
+        write(document, json)
+        console.print(f"figures written to {json}", style="dim")
