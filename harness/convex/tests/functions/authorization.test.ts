@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { api, internal } from "../../functions/_generated/api.js";
 import { describeFunctions } from "./support/backend.js";
+import { newCall } from "./support/calls.js";
 import { startEngine } from "./support/engine.js";
 import { append, begunMessage, expectRefusal, newSent, newThread } from "./support/given.js";
 
@@ -32,6 +33,9 @@ describeFunctions("authorization", (backend) => {
   it("hides another user's message as if there were none", async () => {
     const thread = await newThread(backend);
     const { messageKey, threadId } = await begunMessage(backend, thread);
+    const calls = [newCall()];
+    await backend.admin.mutation(internal.toolCalls.record, { messageKey, turn: 0, calls });
+    expect(await thread.owner.query(api.toolCalls.list, { messageKey })).toHaveLength(1);
     const stranger = (await newThread(backend)).owner;
     expect(await stranger.query(api.messages.byKey, { messageKey })).toBeNull();
     expect(await stranger.query(api.messages.stream, { messageKey, after: -1 })).toBeNull();

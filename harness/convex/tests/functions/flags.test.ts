@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { internal } from "../../functions/_generated/api.js";
+import { FLAGS } from "../../functions/lib/limits.js";
 import { describeFunctions } from "./support/backend.js";
 import { expectRefusal, fresh } from "./support/given.js";
 
@@ -36,5 +37,15 @@ describeFunctions("flags", (backend) => {
 
   it.each([-1, 101, Number.NaN])("refuse %d %% of users", async (percentage) => {
     await expectRefusal(backend.admin.mutation(set, { ...newFlag(), percentage }), "INVALID");
+  });
+
+  it("are few, so that all can be listed", async () => {
+    const known = (await backend.admin.query(list, {})).length;
+    for (let n = known; n < FLAGS; n++) await backend.admin.mutation(set, newFlag());
+    await expectRefusal(backend.admin.mutation(set, newFlag()), "INVALID");
+    const [first] = await backend.admin.query(list, {});
+    const { key, enabled, percentage, kinds, subjects, version } = first!;
+    const again = { key, enabled, percentage, kinds, subjects };
+    expect(await backend.admin.mutation(set, again)).toBe(version + 1);
   });
 });

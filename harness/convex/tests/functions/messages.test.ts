@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { api, internal } from "../../functions/_generated/api.js";
-import { MESSAGES_PER_IMPORT } from "../../functions/lib/limits.js";
+import { MESSAGES_PER_IMPORT, PAGE_ITEMS } from "../../functions/lib/limits.js";
 import { describeFunctions } from "./support/backend.js";
 import {
   answerOf,
@@ -39,6 +39,15 @@ describeFunctions("messages", (backend) => {
     });
     expect(rest.page.map((message) => message.order)).toEqual([1, 0]);
     expect(rest.isDone).toBe(true);
+  });
+
+  it("come in pages of a bounded size, whatever a client asks for", async () => {
+    const { threadId, owner } = await newThread(backend);
+    await importMany(threadId, PAGE_ITEMS + 1);
+    const paginationOpts = { numItems: 10_000, cursor: null };
+    const page = await owner.query(api.messages.list, { threadId, paginationOpts });
+    expect(page.page).toHaveLength(PAGE_ITEMS);
+    expect(page.isDone).toBe(false);
   });
 
   it("of another user's or no thread are not found", async () => {

@@ -183,6 +183,19 @@ describeFunctions("a question to the user", (backend) => {
     expect(await statusOf(key)).toBe("cancelled");
   });
 
+  it("of a call that runs does not reopen a finished message", async () => {
+    const { key, subject } = await streamingMessage(backend);
+    const call = newCall();
+    const { callId } = call;
+    await backend.admin.mutation(record, { messageKey: key, turn: 0, calls: [call] });
+    await startCall(callId);
+    await cancel(backend, key, subject);
+    expect(await ask(callId, "question")).toEqual({ stop: "cancelled", reply: null });
+    const late = { messageKey: key, callId, subject, text: "The blue one" };
+    expect(await backend.admin.mutation(reply, late)).toEqual({ state: "closed" });
+    expect(await statusOf(key)).toBe("cancelled");
+  });
+
   it("does not call a running effect back", async () => {
     const { callId } = await asking();
     await startCall(callId);
@@ -190,11 +203,12 @@ describeFunctions("a question to the user", (backend) => {
     expect(await startCall(callId)).toMatchObject({ state: "unknown" });
   });
 
-  it("is not asked of a call that ended", async () => {
-    const { key, callId } = await asking();
+  it("is neither asked nor answered of a call that ended", async () => {
+    const { key, callId, answer } = await asking();
     await startCall(callId);
     await backend.admin.mutation(finish, { callId, status: "succeeded" });
     expect(await ask(callId)).toEqual({ stop: null, reply: null });
+    expect(await answer({ approved: true })).toEqual({ state: "closed" });
     expect(await statusOf(key)).toBe("processing");
     await complete(backend, key);
     expect(await ask(callId)).toEqual({ stop: "finished", reply: null });

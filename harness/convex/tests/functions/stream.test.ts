@@ -85,7 +85,7 @@ describeFunctions("an answer's stream", (backend) => {
   it("refuses a gap and a position that is none", async () => {
     const { key } = await streamingMessage(backend);
     await append(backend, key, 1, 0, "a");
-    await expectRefusal(append(backend, key, 1, 2, "c"), "CONFLICT");
+    await expectRefusal(append(backend, key, 1, 2, "c"), "CONFLICT", "leaves a gap");
     await expectRefusal(append(backend, key, 1, -1, "c"), "INVALID");
     await expectRefusal(append(backend, key, 1, 0.5, "c"), "INVALID");
   });

@@ -56,17 +56,19 @@ describeFunctions("tool calls", (backend) => {
 
   it("are replaced by what a repeated model call plans, unless they began", async () => {
     const { key, owner } = await streamingMessage(backend);
-    const [begun, changed, dropped] = [newCall(), newCall({ index: 1 }), newCall({ index: 2 })];
-    await recordCalls(key, [begun, changed, dropped]);
-    await startCall(begun.callId);
+    const [begun, ran, changed, dropped] = [0, 1, 2, 3].map((index) => newCall({ index }));
+    await recordCalls(key, [begun!, ran!, changed!, dropped!]);
+    await startCall(begun!.callId);
+    await startCall(ran!.callId);
     const other = '{"path": "other"}';
     await recordCalls(key, [
-      { ...begun, arguments: other },
-      { ...changed, arguments: other },
+      { ...begun!, arguments: other },
+      { ...changed!, arguments: other },
     ]);
     expect(await owner.query(api.toolCalls.list, { messageKey: key })).toMatchObject([
-      { callId: begun.callId, arguments: begun.arguments, status: "running" },
-      { callId: changed.callId, arguments: other, status: "planned" },
+      { callId: begun!.callId, arguments: begun!.arguments, status: "running" },
+      { callId: ran!.callId, status: "running" },
+      { callId: changed!.callId, arguments: other, status: "planned" },
     ]);
   });
 

@@ -32,7 +32,7 @@ export async function startEngine(): Promise<Backend> {
         CLERK_JWKS_URL: `data:application/json;base64,${jwks}`,
         HARNESS_SQLITE_SYNCHRONOUS: "NORMAL",
       },
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["ignore", "pipe", "pipe"],
     },
   );
   const url = await listening(engine);
@@ -81,7 +81,13 @@ function caller(url: string, authenticate: (client: Client) => Promise<void>): C
   };
 }
 
+/** Waits until the engine says where it listens.
+ *
+ * @throws Error with what it said instead.
+ */
 async function listening(engine: ChildProcess): Promise<string> {
+  let said = "";
+  engine.stderr!.on("data", (text: Buffer) => (said += text.toString()));
   for await (const line of createInterface({ input: engine.stdout! })) {
     const url = /^convex listening on (\S+)/.exec(line)?.[1];
     if (url !== undefined) {
@@ -89,7 +95,7 @@ async function listening(engine: ChildProcess): Promise<string> {
       return url;
     }
   }
-  throw new Error(`the engine ended with ${engine.exitCode} before it listened`);
+  throw new Error(`the engine ended before it listened: ${said}`);
 }
 
 async function stop(engine: ChildProcess): Promise<void> {

@@ -122,7 +122,9 @@ export async function messagesOf({ threadId, owner }: OwnThread) {
   }
 }
 
-/** Expects a refusal with a code of the contract. */
-export async function expectRefusal(call: Promise<unknown>, code: string): Promise<void> {
-  await expect(call).rejects.toMatchObject({ data: { code, message: expect.any(String) } });
+/** Expects a refusal with a code of the contract, and words that say why. */
+export async function expectRefusal(call: Promise<unknown>, code: string, why = ""): Promise<void> {
+  await expect(call).rejects.toMatchObject({
+    data: { code, message: expect.stringContaining(why) },
+  });
 }

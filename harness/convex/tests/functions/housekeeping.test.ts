@@ -2,7 +2,28 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { api } from "../../functions/_generated/api.js";
 import { SWEEP_AFTER_MS, SWEEP_BATCH } from "../../functions/lib/limits.js";
 import { startConvexTest } from "./support/convexTest.js";
-import { append, complete, streamingMessage } from "./support/given.js";
+import {
+  append,
+  begunMessage,
+  cancel,
+  complete,
+  fresh,
+  newThread,
+  streamingMessage,
+} from "./support/given.js";
+
+describe("a cancel that came early", () => {
+  it("is kept once, and only until its message begins", async () => {
+    const backend = await startConvexTest();
+    const thread = await newThread(backend);
+    const messageKey = fresh("key");
+    await cancel(backend, messageKey, thread.subject);
+    await cancel(backend, messageKey, thread.subject);
+    expect(await backend.count("cancellations")).toBe(1);
+    await begunMessage(backend, thread, { messageKey });
+    expect(await backend.count("cancellations")).toBe(0);
+  });
+});
 
 // Only convex-test lets a test move the scheduler's clock.
 describe("the sweep of a finished message's deltas", () => {
