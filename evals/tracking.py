@@ -15,6 +15,7 @@ import polars as pl
 
 from evals.figures import Document
 from evals.runner import write_rows
+from evals.tasks.result import Evaluation
 from harness.errors import HarnessError
 from harness.settings import Settings
 
@@ -101,6 +102,32 @@ def keep_run(
     return run_id
 
 
+def keep_evaluation(settings: Settings, evaluation: Evaluation, name: str) -> str:
+    """Keep a finished eval with its plots as a page of its own, and return the run's id.
+
+    Args:
+        settings: say where the store is.
+        evaluation: figures and rows.
+        name: of the run.
+    """
+    from evals.report import build_report, summary_section
+    from evals.sections import section_of
+
+    document, rows = evaluation.document, evaluation.rows
+    drawn = section_of(document, rows)
+    sections = [summary_section([document]), *([drawn] if drawn else [])]
+    page = build_report(f"{document.command}: {name}", sections)
+    return keep_run(settings, document, name=name, rows=rows, files={"report.html": page})
+
+
+def newest_of_each(settings: Settings) -> list[str]:
+    """The id of the newest finished run of each command."""
+    newest: dict[str, str] = {}
+    for run in latest_runs(settings, limit=200):
+        newest.setdefault(run["command"], run["run_id"])
+    return list(newest.values())
+
+
 def read_run(settings: Settings, run_id: str) -> tuple[Document, pl.DataFrame | None]:
     """The document and the rows of a kept run.
 
@@ -118,7 +145,8 @@ def read_run(settings: Settings, run_id: str) -> tuple[Document, pl.DataFrame | 
         names = {artifact.path for artifact in client.list_artifacts(run_id)}
     except MlflowException:
         raise HarnessError(
-            f"run {run_id!r} is not in {tracking_uri(settings)}", "`harness report` lists the runs."
+            f"run {run_id!r} is not in {tracking_uri(settings)}",
+            "`harness ui` shows the runs there are.",
         ) from None
     if "figures.json" not in names:
         raise HarnessError(f"run {run_id!r} holds no figures", "Name a run of a harness command.")

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from evals.datasets.loader import ConversationSet, Question, Turn
 from evals.datasets.overlap import shared_stems
+from evals.datasets.sessions import sessions_of
 from evals.figures import Figure, build_document, figure, public_settings
 from evals.metrics.ranking import DEPTH, MEASURES, coverage, ranking_scores
 from evals.runner import Row, run_samples
@@ -30,8 +31,8 @@ from harness.services import Services
 from harness.settings import Settings
 from harness.store.results import ImportedMessage
 
+PARTS = {"convex", "chroma"}  # the services it needs
 METRICS = (*MEASURES, "session_recall@10")
-SESSION_GAP_MS = 6 * 3600 * 1000  # as the product tells sittings apart
 IMPORT_BATCH = 500  # messages that one call of the store takes
 TIMEOUT_S = 30.0
 
@@ -134,15 +135,6 @@ async def _write(services: Services, key: str, turns: tuple[Turn, ...]) -> _Writ
         stored_id={turn.id: stored[index] for index, turn in enumerate(turns)},
         session=dict(zip(stored, sessions_of(turns), strict=True)),
     )
-
-
-def sessions_of(turns: tuple[Turn, ...]) -> list[int]:
-    """The number of the sitting that each turn belongs to; a gap of six hours starts another."""
-    numbers: list[int] = []
-    for index, turn in enumerate(turns):
-        gap = turn.sent_at - turns[index - 1].sent_at if index else 0
-        numbers.append((numbers[-1] if numbers else 0) + (gap >= SESSION_GAP_MS))
-    return numbers
 
 
 async def _ask(

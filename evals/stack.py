@@ -1,0 +1,50 @@
+"""The services that an eval measures: those of the running stack, or private ones for its time."""
+
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from harness.local.environment import local_parts, url_of
+from harness.local.supervisor import Stack, running_settings
+from harness.settings import Settings
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Where the measured services are, and what stands behind each, for the record."""
+
+    settings: Settings
+    engines: dict[str, str]
+
+
+@asynccontextmanager
+async def measuring_stack(
+    settings: Settings, parts: set[str], console: Console
+) -> AsyncIterator[Measured]:
+    """The running stack of this home, or a private one in a temporary folder that is stopped after.
+
+    Args:
+        settings: name the home that may have a running stack.
+        parts: which services are needed; those that the environment places elsewhere are used
+            there.
+        console: told what is started.
+    """
+    running = running_settings(settings.home)
+    if running is not None:
+        yield Measured(running, {part: url_of(part, running) for part in sorted(parts)})
+        return
+    private = parts & set(local_parts(os.environ))
+    if private:
+        console.print(f"starting {' and '.join(sorted(private))} for this run")
+    with tempfile.TemporaryDirectory(prefix="harness-eval-") as folder:
+        async with Stack(Path(folder), parts=private) as stack:
+            engines = {
+                part: "local engine" if part in private else url_of(part, stack.settings)
+                for part in sorted(parts)
+            }
+            yield Measured(stack.settings, engines)
