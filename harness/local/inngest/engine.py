@@ -8,16 +8,16 @@ from typing import Any, Literal
 
 import orjson
 
-from harness.local.inngest import _schema as sql
 from harness.local.inngest.config import ConfigError, parse_function
 from harness.local.inngest.executor import Executor
 from harness.local.inngest.ids import now_ms
 from harness.local.inngest.intake import EventError, Intake, Novelty, check
 from harness.local.inngest.journal import Journal, JournalError
-from harness.local.inngest.machine import Machine, Transaction
+from harness.local.inngest.machine import Machine
 from harness.local.inngest.recovery import restore
 from harness.local.inngest.scheduler import Scheduler
 from harness.local.inngest.state import Event
+from harness.local.inngest.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
@@ -131,10 +131,7 @@ class Engine:
         old = {item.id for item in self.machine.active.values() if item.app_id == app_id}
         self.machine.register(functions, old - {item.id for item in functions})
         tx = Transaction()
-        tx.write(sql.PUT_APP, app_id, url, sdk, configs, now_ms())
-        tx.write(sql.RETIRE_FUNCTIONS, app_id)
-        for function, item in zip(functions, raw, strict=True):
-            tx.write(sql.PUT_FUNCTION, function.id, app_id, orjson.dumps(item))
+        tx.put_app(app_id, url, sdk, functions, raw)
         await self.journal.commit(tx.statements)
         self.scheduler.app_is_up(app_id)
         return bool(known_as != (configs, url))

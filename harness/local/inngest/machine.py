@@ -9,19 +9,17 @@ follows all earlier ones.
 import logging
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from harness.local.inngest import _schema as sql
 from harness.local.inngest import answers, operations
 from harness.local.inngest.answers import Answer, Failed, Finished, Operations, Refused
 from harness.local.inngest.config import Function
 from harness.local.inngest.ids import now_ms, ulid
-from harness.local.inngest.journal import Statement
 from harness.local.inngest.matching import Listener, Matcher
 from harness.local.inngest.state import DISCOVERY, Event, Kind, Pending, Run, Status
+from harness.local.inngest.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
@@ -32,18 +30,6 @@ RETRY_AFTER_LEAST_MS, RETRY_AFTER_MOST_MS = 1_000, 24 * 3_600_000
 MAX_STEPS = 1_000
 MAX_STATE_BYTES = 32 * 1024 * 1024
 NULL = b"null"
-
-
-@dataclass(slots=True)
-class Transaction:
-    """What is written at once, and what is due when it is on disk."""
-
-    statements: list[Statement] = field(default_factory=list)
-    due: list[Pending] = field(default_factory=list)
-
-    def write(self, statement: str, *parameters: Any) -> None:
-        """Add a statement."""
-        self.statements.append((statement, parameters))
 
 
 class Machine:
@@ -83,9 +69,7 @@ class Machine:
         Args:
             starts: whether it starts functions; one with an id seen before does not.
         """
-        tx.write(
-            sql.ADD_EVENT, event.internal_id, event.id, event.name, event.received_at, event.body
-        )
+        tx.add_event(event)
         for listener in self.matcher.matches(event):
             if listener.hash is None:
                 self.cancel(listener.run, tx)
@@ -111,7 +95,7 @@ class Machine:
         at = now_ms()
         run = Run(ulid(at), function.id, event, at, parent=parent)
         self.runs[run.id] = run
-        tx.write(sql.ADD_RUN, run.id, function.id, event.internal_id, at, *(parent or (None, None)))
+        tx.add_run(run)
         self.listen_for_cancel(run, function)
         self.discover(run, tx)
         return run
@@ -169,7 +153,7 @@ class Machine:
         tx.due.append(pending)
 
     def _failed(self, pending: Pending, answer: Failed, tx: Transaction) -> None:
-        self._record_attempt(pending, pending.hash, pending.name, answer.error, tx)
+        tx.add_attempt(pending, pending.hash, pending.name, answer.error)
         function = self.functions[pending.run.function_id]
         if answer.retriable and pending.attempt + 1 < function.max_attempts:
             self._retry(pending, answer.retry_at, tx)
@@ -180,7 +164,7 @@ class Machine:
         run, before = pending.run, len(pending.run.memos)
         if len(answer.items) > 1 and not run.parallel:
             run.parallel = True
-            tx.write(sql.SET_PARALLEL, 0, run.id)
+            tx.set_parallel(run)
         for item in answer.items:
             if run.status is not Status.RUNNING:
                 return
@@ -229,7 +213,7 @@ class Machine:
         tx: Transaction,
     ) -> None:
         problem = item.get("error") or answers.error("Error", "the step failed")
-        self._record_attempt(pending, item["id"], name, problem, tx)
+        tx.add_attempt(pending, item["id"], name, problem)
         function = self.functions[pending.run.function_id]
         if retriable and pending.attempt + 1 < function.max_attempts:
             self._retry(pending, None, tx)
@@ -241,10 +225,10 @@ class Machine:
         """Add something a run waits for, and hear its event from this moment on."""
         run = asked.run
         run.pending[asked.hash] = asked
-        self._store(asked, tx)
+        tx.put_pending(asked)
         if asked.race and not run.race:
             run.race = True
-            tx.write(sql.SET_PARALLEL, 1, run.id)
+            tx.set_parallel(run)
         if asked.kind is Kind.WAIT:
             self.matcher.add(operations.listener(asked))
         tx.due.append(asked)
@@ -258,9 +242,7 @@ class Machine:
             memo = _memo(error=answers.error("InngestFunctionNotFoundError", problem))
             self._memoize(asked, "InvokeFunction", memo, tx, failed=True)
             return
-        tx.write(
-            sql.ADD_EVENT, event.internal_id, event.id, event.name, event.received_at, event.body
-        )
+        tx.add_event(event)
         self.start(function, event, tx, parent=(run.id, asked.hash))
 
     def _memoize(
@@ -280,19 +262,7 @@ class Machine:
             self._drop(pending, tx)
         run.memos[step] = memo
         run.size += len(memo)
-        tx.write(
-            sql.ADD_STEP,
-            run.id,
-            step,
-            name or pending.name,
-            op,
-            memo,
-            failed,
-            pending.attempt + 1,
-            pending.queued_at,
-            pending.started_at,
-            now_ms(),
-        )
+        tx.add_step(pending, step, name or pending.name, op, memo, failed)
         if len(run.memos) > MAX_STEPS:
             self._too_large(run, f"it has more than {MAX_STEPS} steps", tx)
         elif run.size > MAX_STATE_BYTES:
@@ -325,42 +295,12 @@ class Machine:
         pending.attempt += 1
         pending.due_at = now + wait
         pending.run.pending[pending.hash] = pending
-        self._store(pending, tx)
+        tx.put_pending(pending)
         tx.due.append(pending)
-
-    def _record_attempt(
-        self, pending: Pending, step: str, name: str, problem: dict[str, Any], tx: Transaction
-    ) -> None:
-        tx.write(
-            sql.ADD_ATTEMPT,
-            pending.run.id,
-            step,
-            name,
-            pending.attempt,
-            pending.started_at,
-            now_ms(),
-            orjson.dumps(problem),
-        )
-
-    def _store(self, pending: Pending, tx: Transaction) -> None:
-        pending.stored = True
-        tx.write(
-            sql.PUT_PENDING,
-            pending.run.id,
-            pending.hash,
-            pending.kind,
-            pending.name,
-            pending.due_at,
-            pending.attempt,
-            pending.race,
-            pending.queued_at,
-            orjson.dumps(pending.data),
-        )
 
     def _drop(self, pending: Pending, tx: Transaction) -> None:
         del pending.run.pending[pending.hash]
-        if pending.stored:
-            tx.write(sql.DROP_PENDING, pending.run.id, pending.hash)
+        tx.drop_pending(pending)
         if pending.kind is Kind.WAIT:
             self.matcher.remove_step(pending.run, pending.hash)
         if pending.timer:
@@ -378,16 +318,13 @@ class Machine:
         if run.status is not Status.RUNNING:
             return
         run.status = status
-        if any(item.stored for item in run.pending.values()):
-            tx.write(sql.DROP_ALL_PENDING, run.id)
+        tx.end_run(run, status, output if problem is None else orjson.dumps(problem))
         for item in run.pending.values():
             if item.timer:
                 item.timer.cancel()
         run.pending.clear()
         self.matcher.remove_run(run)
         del self.runs[run.id]
-        kept = output if problem is None else orjson.dumps(problem)
-        tx.write(sql.END_RUN, status, run.started_at, now_ms(), kept, run.id)
         if run.parent:
             self._return_to(run.parent, output, problem, tx)
         for event in operations.finish_events(run, status, output, problem):

@@ -6,9 +6,10 @@ from typing import Any
 import orjson
 
 from harness.local.inngest.config import parse_function
-from harness.local.inngest.machine import Machine, Transaction
+from harness.local.inngest.machine import Machine
 from harness.local.inngest.operations import listener
 from harness.local.inngest.state import DISCOVERY, Event, Kind, Pending, Run
+from harness.local.inngest.transaction import Transaction
 
 _UNFINISHED = """
 SELECT r.id, r.function_id, r.created_at, r.parallel, r.race, r.parent_run, r.parent_step,

@@ -9,8 +9,9 @@ from harness.local.inngest.flow import concurrency
 from harness.local.inngest.flow.concurrency import Gate, Ticket
 from harness.local.inngest.ids import now_ms
 from harness.local.inngest.journal import Journal
-from harness.local.inngest.machine import Machine, Transaction
+from harness.local.inngest.machine import Machine
 from harness.local.inngest.state import Pending, Run
+from harness.local.inngest.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
