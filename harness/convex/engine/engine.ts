@@ -12,6 +12,7 @@ import { Catalog } from "./storage/catalog.ts";
 import { type Synchronous, openSqlite, prepareStatements } from "./storage/database.ts";
 import { Lane } from "./storage/lane.ts";
 import type { Store } from "./storage/transaction.ts";
+import { WalSync } from "./storage/walsync.ts";
 import { Clock } from "./sync/clock.ts";
 import { LiveQueries } from "./sync/livequeries.ts";
 import { RequestLog } from "./sync/requests.ts";
@@ -77,9 +78,10 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const { functions, authConfig } = await bundleProject(options.functions);
   const authenticator = authenticatorOf(authConfig, options.environment, options.adminKey);
   const registry = new Registry(functions, options.environment);
-  const sqlite = openSqlite(options.database, options.synchronous);
+  const sqlite = openSqlite(options.database);
   const store = openStore(sqlite, registry);
-  const lane = new Lane(sqlite);
+  const sync = options.synchronous === "FULL" ? new WalSync(options.database) : null;
+  const lane = new Lane(sqlite, sync);
   const clock = new Clock();
   const runner = new Runner(store, lane, registry, (commit) => {
     clock.tick();
@@ -113,6 +115,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       await listener.close();
       await scheduler.stop();
       await lane.drained();
+      sync?.close();
       sqlite.close();
     },
   };

@@ -17,6 +17,7 @@ export interface Bundle {
   mapStack: (stack: string) => string;
 }
 
+const CONFIGURATION = /^(auth|convex)\.config\./;
 const SCRIPT = /\.(ts|tsx|js|jsx|mjs)$/;
 
 /** The modules of a project, by the name functions are called with; no configuration. */
@@ -29,8 +30,9 @@ function modulesOf(root: string, folder = root): Map<string, string> {
       for (const [module, file] of modulesOf(root, path)) modules.set(module, file);
       continue;
     }
+    if (!SCRIPT.test(name) || name.startsWith(".")) continue;
     // As with `convex deploy`: a name with two dots (x.test.ts, x.d.ts) is no module.
-    if (!SCRIPT.test(name) || name.startsWith(".") || name.split(".").length > 2) continue;
+    if (name.split(".").length > 2 && !CONFIGURATION.test(name)) continue;
     const module = relative(root, path).replace(SCRIPT, "").split(sep).join("/");
     modules.set(module, path);
   }

@@ -130,10 +130,8 @@ export class Scheduler {
     clearTimeout(this.#timer);
     const pending = await this.#runner.examine((transaction) => find(transaction, "pending", BATCH));
     const due = pending.filter((job) => (job.scheduledTime as number) <= Date.now());
-    for (const job of due) {
-      if (this.#stopped) return;
-      await this.#runJob(job);
-    }
+    // They start in their order, and are committed together.
+    await Promise.all(due.map((job) => this.#runJob(job)));
     const next = pending[due.length];
     if (due.length === BATCH) this.#lookAgain = true;
     else if (next) this.#sleepUntil(next.scheduledTime as number);

@@ -21,6 +21,8 @@ const LAYOUT = `
   CREATE INDEX requests_by_age ON requests(at);
 `;
 
+/** FULL: what a client has been told survives the machine (see `WalSync`). NORMAL: it
+ *  survives the process, and the machine may lose the last commits when it stops. */
 export type Synchronous = "FULL" | "NORMAL";
 
 function refuseUnreadable(path: string, error: unknown): never {
@@ -46,18 +48,16 @@ function prepareLayout(sqlite: DatabaseSync, path: string): void {
 
 /** Opens (or makes) the database file.
  *
- *  @param synchronous FULL writes through to the disk before a commit returns; NORMAL may
- *    lose the last commits when the machine (not merely the process) stops.
  *  @throws StartError if the file is no database or a newer engine's.
  */
-export function openSqlite(path: string, synchronous: Synchronous): DatabaseSync {
+export function openSqlite(path: string): DatabaseSync {
   let sqlite: DatabaseSync;
   try {
     mkdirSync(dirname(path), { recursive: true });
     sqlite = new DatabaseSync(path);
     sqlite.exec(`
       PRAGMA journal_mode = WAL;
-      PRAGMA synchronous = ${synchronous};
+      PRAGMA synchronous = NORMAL;
       PRAGMA locking_mode = EXCLUSIVE;
       PRAGMA cache_size = -65536;
       PRAGMA wal_autocheckpoint = 4000;

@@ -1,10 +1,12 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { WalSync } from "./walsync.ts";
 
 /** The one lane in which all transactions run, one after another.
  *
  *  Mutations that wait together are committed together: each runs inside a savepoint of
  *  one SQLite transaction, and all are answered once that is on disk. Between commits the
- *  waiting queries run, which therefore see committed data only.
+ *  waiting queries run, which therefore see committed data only; they too are answered when
+ *  what they have seen is on disk.
  */
 
 const MAX_BATCH = 256;
@@ -18,6 +20,7 @@ interface Write {
 
 export class Lane {
   readonly #sqlite: DatabaseSync;
+  readonly #sync: WalSync | null;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   readonly #savepoint: StatementSync;
@@ -28,8 +31,10 @@ export class Lane {
   #awake = false;
   #idle: (() => void)[] = [];
 
-  constructor(sqlite: DatabaseSync) {
+  /** @param sync Null where commits need not survive the machine. */
+  constructor(sqlite: DatabaseSync, sync: WalSync | null) {
     this.#sqlite = sqlite;
+    this.#sync = sync;
     this.#begin = sqlite.prepare("BEGIN IMMEDIATE");
     this.#commit = sqlite.prepare("COMMIT");
     this.#savepoint = sqlite.prepare("SAVEPOINT part");
@@ -40,7 +45,14 @@ export class Lane {
   /** Runs a job alone, with the committed data before it. */
   read<T>(job: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#reads.push(() => job().then(resolve, reject));
+      this.#reads.push(async () => {
+        try {
+          const value = await job();
+          this.#whenSettled(() => resolve(value));
+        } catch (error) {
+          reject(error as Error);
+        }
+      });
       this.#wake();
     });
   }
@@ -57,7 +69,7 @@ export class Lane {
           const value = await this.atomically(job);
           return () => {
             committed?.(value);
-            resolve(value);
+            this.#whenSettled(() => resolve(value));
           };
         } catch (error) {
           return () => reject(error as Error);
@@ -82,10 +94,21 @@ export class Lane {
     }
   }
 
+  /** Resolves when all that has been committed is on disk; null if it is so already. */
+  settled(): Promise<void> | null {
+    return this.#sync?.settled() ?? null;
+  }
+
   /** Waits until nothing is left to run. */
-  drained(): Promise<void> {
-    if (!this.#awake) return Promise.resolve();
-    return new Promise((resolve) => this.#idle.push(resolve));
+  async drained(): Promise<void> {
+    if (this.#awake) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    await this.settled();
+  }
+
+  #whenSettled(answer: () => void): void {
+    const settled = this.settled();
+    if (settled) void settled.then(answer);
+    else answer();
   }
 
   #wake(): void {
@@ -118,6 +141,7 @@ export class Lane {
         answers.push(await write.run());
       }
       this.#commit.run();
+      this.#sync?.committed();
     } catch (error) {
       if (this.#sqlite.isTransaction) this.#sqlite.exec("ROLLBACK");
       for (const write of batch) write.failed(error);

@@ -45,6 +45,8 @@ export class Session {
   #caller: Caller = NOBODY;
   #sessionId = "";
   #handled: Promise<void> = Promise.resolve();
+  #sending: Promise<void> = Promise.resolve();
+  #unsent = 0;
   #refreshing = false;
   #owesTransition = false;
   #expiry: NodeJS.Timeout | undefined;
@@ -275,7 +277,7 @@ export class Session {
   }
 
   #refuse(error: string, baseVersion: number, authUpdateAttempted: boolean): void {
-    this.#send(JSON.stringify({ type: "AuthError", error, baseVersion, authUpdateAttempted }));
+    this.#write(JSON.stringify({ type: "AuthError", error, baseVersion, authUpdateAttempted }));
     this.#socket.close(1008, "AuthError");
     this.close();
   }
@@ -283,12 +285,25 @@ export class Session {
   #fail(reason: string): void {
     if (this.#closed) return;
     log("warn", `a session ended: ${reason}`);
-    this.#send(JSON.stringify({ type: "FatalError", error: reason }));
+    this.#write(JSON.stringify({ type: "FatalError", error: reason }));
     this.#socket.close(1011, "InternalServerError");
     this.close();
   }
 
+  /** Sends in order, and nothing that tells of a commit before it is on disk. */
   #send(text: string): void {
+    const settled = this.#context.lane.settled();
+    if (!settled && !this.#unsent) return this.#write(text);
+    this.#unsent++;
+    this.#sending = this.#sending
+      .then(() => settled)
+      .then(() => {
+        this.#unsent--;
+        this.#write(text);
+      });
+  }
+
+  #write(text: string): void {
     if (this.#closed || this.#socket.readyState !== this.#socket.OPEN) return;
     this.#socket.send(text, () => {
       const waiting = this.#stale.size > 0 || this.#owesTransition;

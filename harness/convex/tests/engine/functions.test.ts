@@ -1,0 +1,255 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type TestEngine, removeFolders, startEngine } from "./support.ts";
+
+let engine: TestEngine;
+
+beforeAll(async () => {
+  engine = await startEngine();
+});
+afterAll(async () => {
+  await engine.stop();
+  removeFolders();
+});
+
+describe("documents", () => {
+  test("are read back with their system fields", async () => {
+    const id = await engine.run("mutation", "notes:add", { room: "read", rank: 1, text: "hi" });
+    const note = await engine.run("query", "notes:get", { id });
+    expect(note).toEqual({
+      _id: id,
+      _creationTime: expect.any(Number),
+      room: "read",
+      rank: 1,
+      text: "hi",
+    });
+  });
+
+  test("are patched: fields set, others kept, undefined ones removed", async () => {
+    const id = await engine.run("mutation", "notes:add", { room: "patch", rank: 1, text: "a" });
+    await engine.run("mutation", "notes:change", { id, text: "b", done: true });
+    expect(await engine.run("query", "notes:get", { id })).toMatchObject({ text: "b", done: true });
+  });
+
+  test("are replaced and move in their indexes", async () => {
+    const id = await engine.run("mutation", "notes:add", { room: "old", rank: 1, text: "a" });
+    await engine.run("mutation", "notes:rewrite", { id, room: "new", rank: 2, text: "b" });
+    expect(await engine.run("query", "notes:inRoom", { room: "old" })).toEqual([]);
+    expect(await engine.run("query", "notes:inRoom", { room: "new" })).toHaveLength(1);
+  });
+
+  test("are gone when deleted", async () => {
+    const id = await engine.run("mutation", "notes:add", { room: "gone", rank: 1, text: "a" });
+    await engine.run("mutation", "notes:remove", { id });
+    expect(await engine.run("query", "notes:get", { id })).toBeNull();
+    expect(await engine.run("query", "notes:inRoom", { room: "gone" })).toEqual([]);
+  });
+
+  test("cannot be changed once deleted", async () => {
+    const id = await engine.run("mutation", "notes:add", { room: "twice", rank: 1, text: "a" });
+    await engine.run("mutation", "notes:remove", { id });
+    const change = engine.run("mutation", "notes:change", { id, text: "b" });
+    await expect(change).rejects.toThrow(`Update on nonexistent document ID ${id}`);
+  });
+
+  test("must match the schema", async () => {
+    await expect(engine.run("mutation", "values:wrongDocument")).rejects.toThrow(
+      'Failed to insert or update a document in table "notes" because it does not match the schema: ' +
+        'Value does not match validator.\nPath: .rank\nValue: "high"\nValidator: v.float64()',
+    );
+  });
+
+  test("over 1 MiB are refused", async () => {
+    const text = "x".repeat((1 << 20) + 1);
+    const add = engine.run("mutation", "notes:add", { room: "big", rank: 1, text });
+    await expect(add).rejects.toThrow("Value is too large (1.00 MiB > maximum size 1 MiB)");
+  });
+
+  test("of every type are ordered as Convex orders types", async () => {
+    const values: [string, unknown][] = [
+      ["object", { a: 1 }],
+      ["array", [1]],
+      ["bytes", { $bytes: "AAE=" }],
+      ["string", "a"],
+      ["boolean", false],
+      ["number", -1.5],
+      ["int64", { $integer: "AQAAAAAAAAA=" }],
+      ["null", null],
+    ];
+    for (const [name, value] of values) await engine.run("mutation", "values:keep", { name, value });
+    expect(await engine.run("query", "values:inOrder")).toEqual(
+      values.map(([name]) => name).reverse(),
+    );
+  });
+});
+
+describe("queries", () => {
+  const room = "ranges";
+  beforeAll(() => engine.run("mutation", "notes:addMany", { room, from: 0, count: 5 }));
+
+  test.each([
+    [{}, [0, 1, 2, 3, 4]],
+    [{ gt: 1 }, [2, 3, 4]],
+    [{ gte: 1 }, [1, 2, 3, 4]],
+    [{ lt: 3 }, [0, 1, 2]],
+    [{ lte: 3 }, [0, 1, 2, 3]],
+    [{ gt: 0, lte: 2 }, [1, 2]],
+    [{ gte: 3, lt: 3 }, []],
+  ])("within %j find %j", async (bounds, expected) => {
+    expect(await engine.run("query", "notes:between", { room, ...bounds })).toEqual(expected);
+  });
+
+  test("take the newest in descending order", async () => {
+    const notes = await engine.run("query", "notes:newest", { room, count: 2 });
+    expect(notes.map((note: { rank: number }) => note.rank)).toEqual([4, 3]);
+  });
+
+  test("filter what an index gives", async () => {
+    const [, second] = await engine.run("query", "notes:inRoom", { room });
+    await engine.run("mutation", "notes:change", { id: second._id, text: "x", done: true });
+    expect(await engine.run("query", "notes:open", { room })).toEqual([2, 3, 4]);
+  });
+
+  test("collect more than one batch", async () => {
+    await engine.run("mutation", "notes:addMany", { room: "many", from: 0, count: 1500 });
+    const ranks = await engine.run("query", "notes:between", { room: "many" });
+    expect(ranks).toEqual(Array.from({ length: 1500 }, (_, rank) => rank));
+  });
+
+  test("for one document fail when there are two", async () => {
+    for (const rank of [1, 2]) {
+      await engine.run("mutation", "notes:add", { room: "unique", rank, text: "same text" });
+    }
+    const one = engine.run("query", "notes:onlyOne", { text: "same text" });
+    await expect(one).rejects.toThrow("unique() query returned more than one result from table notes");
+  });
+
+  test("must use an index's fields in order", async () => {
+    await expect(engine.run("query", "notes:outOfOrder")).rejects.toThrow(
+      "Tried to query index notes.by_room but the query didn't use the index fields in order.",
+    );
+  });
+
+  test("delete while they iterate", async () => {
+    await engine.run("mutation", "notes:addMany", { room: "clear", from: 0, count: 100 });
+    await engine.run("mutation", "notes:clear", { room: "clear" });
+    expect(await engine.run("query", "notes:inRoom", { room: "clear" })).toEqual([]);
+  });
+
+  test("see a clock that stands still", async () => {
+    expect(await engine.run("query", "values:clock")).toEqual([true, true, true]);
+  });
+
+  test("have no way to the network", async () => {
+    await expect(engine.run("query", "values:outside")).rejects.toThrow(
+      "Can't use fetch() in queries and mutations.",
+    );
+  });
+});
+
+describe("pages", () => {
+  async function allPages(path: string, room: string, numItems: number): Promise<number[][]> {
+    const pages: number[][] = [];
+    let cursor: string | null = null;
+    for (let isDone = false; !isDone; ) {
+      const paginationOpts = { numItems, cursor };
+      const result = await engine.run("query", path, { room, paginationOpts });
+      pages.push(result.page.map((note: { rank: number }) => note.rank));
+      ({ isDone, continueCursor: cursor } = result);
+    }
+    return pages;
+  }
+
+  test("hold every document once", async () => {
+    await engine.run("mutation", "notes:addMany", { room: "pages", from: 0, count: 25 });
+    const pages = await allPages("notes:pages", "pages", 10);
+    expect(pages.map((page) => page.length)).toEqual([10, 10, 5]);
+    expect(pages.flat()).toEqual(Array.from({ length: 25 }, (_, i) => 24 - i));
+  });
+
+  test("hold every document that passes a filter", async () => {
+    await engine.run("mutation", "notes:addMany", { room: "even", from: 0, count: 20 });
+    const pages = await allPages("notes:filteredPages", "even", 4);
+    expect(pages.flat()).toEqual([0, 2, 4, 6, 8, 10, 12, 14, 16, 18]);
+  });
+
+  test("go on where they ended when newer documents come", async () => {
+    await engine.run("mutation", "notes:addMany", { room: "shift", from: 0, count: 6 });
+    const opts = (cursor: string | null) => ({ paginationOpts: { numItems: 3, cursor } });
+    const first = await engine.run("query", "notes:pages", { room: "shift", ...opts(null) });
+    await engine.run("mutation", "notes:add", { room: "shift", rank: 100, text: "new" });
+    const second = await engine.run("query", "notes:pages", {
+      room: "shift",
+      ...opts(first.continueCursor),
+    });
+    expect(second.page.map((note: { rank: number }) => note.rank)).toEqual([2, 1, 0]);
+  });
+
+  test("up to an end cursor hold what was added before it", async () => {
+    await engine.run("mutation", "notes:addMany", { room: "end", from: 0, count: 4 });
+    const first = await engine.run("query", "notes:pages", {
+      room: "end",
+      paginationOpts: { numItems: 2, cursor: null },
+    });
+    await engine.run("mutation", "notes:add", { room: "end", rank: 50, text: "new" });
+    const again = await engine.run("query", "notes:pages", {
+      room: "end",
+      paginationOpts: { numItems: 2, cursor: null, endCursor: first.continueCursor },
+    });
+    expect(again.page.map((note: { rank: number }) => note.rank)).toEqual([50, 3, 2]);
+    expect(again.continueCursor).toBe(first.continueCursor);
+  });
+
+  test("refuse a cursor of another query", async () => {
+    const first = await engine.run("query", "notes:pages", {
+      room: "pages",
+      paginationOpts: { numItems: 1, cursor: null },
+    });
+    const other = engine.run("query", "notes:pages", {
+      room: "other",
+      paginationOpts: { numItems: 1, cursor: first.continueCursor },
+    });
+    await expect(other).rejects.toThrow("InvalidCursor");
+  });
+});
+
+describe("mutations", () => {
+  test("leave nothing when they throw", async () => {
+    await expect(engine.run("mutation", "errors:inMutation", { kind: "x" })).rejects.toThrow();
+    expect(await engine.run("query", "errors:rooms")).not.toContain("must not stay");
+  });
+
+  test("go on after a nested one failed, whose part alone is undone", async () => {
+    expect(await engine.run("mutation", "errors:surviving")).toEqual({ code: "INNER" });
+    const rooms = await engine.run("query", "errors:rooms");
+    expect(rooms).toEqual(expect.arrayContaining(["before", "nested", "after"]));
+    expect(rooms).not.toContain("inner");
+  });
+
+  test("keep their own writes beside a nested one that fails", async () => {
+    expect(await engine.run("mutation", "errors:interleaved")).toEqual([
+      "rejected",
+      "fulfilled",
+      "fulfilled",
+    ]);
+    const rooms = await engine.run("query", "errors:rooms");
+    expect(rooms).toEqual(expect.arrayContaining(["own", "second"]));
+    expect(rooms).not.toContain("first");
+  });
+
+  test("cannot write after they have answered", async () => {
+    await engine.run("mutation", "errors:forgetful");
+    await engine.run("mutation", "errors:addRoom", { name: "someone else's" });
+    expect(await engine.run("query", "errors:rooms")).not.toContain("too late");
+  });
+});
+
+describe("actions", () => {
+  test("run queries and mutations", async () => {
+    expect(await engine.run("action", "jobs:sum", { room: "sum" })).toBe(42);
+  });
+
+  test("get the ConvexError of a mutation they run", async () => {
+    const answer = await engine.call("action", "errors:throughAction", { kind: "convex" });
+    expect(answer.errorData).toEqual({ code: "BAD", count: 7 });
+  });
+});

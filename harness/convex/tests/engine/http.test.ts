@@ -1,0 +1,168 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ADMIN_KEY, ISSUER, type TestEngine, removeFolders, startEngine, token } from "./support.ts";
+
+let engine: TestEngine;
+
+beforeAll(async () => {
+  engine = await startEngine();
+});
+afterAll(async () => {
+  await engine.stop();
+  removeFolders();
+});
+
+const post = (path: string, body: string, headers: Record<string, string> = {}) =>
+  fetch(engine.url + path, { method: "POST", body, headers });
+
+describe("the HTTP API", () => {
+  test.each(["/version", "/instance_name"])("answers %s", async (path) => {
+    expect((await fetch(engine.url + path)).status).toBe(200);
+  });
+
+  test("runs a function by its address", async () => {
+    const answer = await post("/api/run/values/echo", JSON.stringify({ args: { value: 7 } }));
+    expect(await answer.json()).toMatchObject({ status: "success", value: 7 });
+  });
+
+  test("runs a function whatever its kind", async () => {
+    const answer = await engine.call("function", "values:echo", { value: 7 });
+    expect(answer).toMatchObject({ status: "success", value: 7 });
+  });
+
+  test("takes the arguments in a list too", async () => {
+    const answer = await engine.call("query", "values:echo", [{ value: 7 }]);
+    expect(answer.value).toBe(7);
+  });
+
+  test("takes a query by GET", async () => {
+    const args = encodeURIComponent('{"value":7}');
+    const answer = await fetch(`${engine.url}/api/query?path=values:echo&args=${args}`);
+    expect((await answer.json()).value).toBe(7);
+  });
+
+  test("prints whole numbers as floats, which the Python client needs", async () => {
+    const body = JSON.stringify({ path: "values:echo", args: { value: [1, "1"] }, format: "convex_encoded_json" });
+    expect(await (await post("/api/query", body)).text()).toContain('"value":[1.0,"1"]');
+  });
+
+  test("gives plain JSON unless asked for encoded values", async () => {
+    const value = { $integer: "AQAAAAAAAAA=" };
+    const plain = await engine.call("query", "values:echo", { value }, { format: "json" });
+    const encoded = await engine.call("query", "values:echo", { value });
+    expect([plain.value, encoded.value]).toEqual(["1", value]);
+  });
+
+  test.each([
+    ["a body that is not JSON", "/api/query", "{", 400, "BadJsonBody"],
+    ["a body that is no object", "/api/query", "[]", 400, "BadJsonBody"],
+    ["no path", "/api/query", "{}", 400, "BadConvexFunctionPath"],
+    ["arguments that are no object", "/api/query", '{"path":"a:b","args":7}', 400, "BadConvexFunctionArgs"],
+    ["an unknown format", "/api/query", '{"path":"a:b","format":"xml"}', 400, "BadFormat"],
+    ["an unknown address", "/api/nothing", "{}", 404, "NotFound"],
+  ])("refuses %s", async (_, path, body, status, code) => {
+    const answer = await post(path, body);
+    expect([answer.status, (await answer.json()).code]).toEqual([status, code]);
+  });
+
+  test("refuses a body over 16 MiB", async () => {
+    const answer = await post("/api/query", " ".repeat((16 << 20) + 1));
+    expect(answer.status).toBe(413);
+  });
+});
+
+describe("a function's failure", () => {
+  test("carries the data of a ConvexError", async () => {
+    for (const [kind, path] of [
+      ["query", "errors:inQuery"],
+      ["mutation", "errors:inMutation"],
+      ["action", "errors:inAction"],
+    ] as const) {
+      const answer = await engine.call(kind, path, { kind: "convex" });
+      expect(answer).toMatchObject({ status: "error", errorData: { code: "BAD", count: 7 } });
+      expect(answer.errorMessage).toContain("Uncaught ConvexError");
+    }
+  });
+
+  test("names the place in the project's own file", async () => {
+    const answer = await engine.call("query", "errors:inQuery", { kind: "plain" });
+    expect(answer.errorMessage).toMatch(
+      /^\[Request ID: \w+\] Server Error\nUncaught Error: plain failure\n {4}at thrown \(errors\.ts:5:\d+\)/,
+    );
+    expect(answer).not.toHaveProperty("errorData");
+  });
+
+  test.each([
+    ["unknown functions", "query", "notes:nothing", "Could not find public function for 'notes:nothing'."],
+    ["internal functions", "query", "people:secret", "Could not find public function for 'people:secret'."],
+    [
+      "another kind",
+      "mutation",
+      "values:echo",
+      "Trying to execute values:echo as Mutation, but it is defined as Query.",
+    ],
+    ["wrong arguments", "query", "values:typed", "ArgumentValidationError: Object has multiple"],
+    ["a wrong result", "query", "values:wrongResult", "ReturnsValidationError: Value does not match"],
+  ])("tells of %s in Convex's words", async (_, kind, path, message) => {
+    expect((await engine.call(kind, path)).errorMessage).toContain(message);
+  });
+});
+
+describe("the admin key", () => {
+  test("reaches internal functions", async () => {
+    expect(await engine.run("query", "people:secret")).toBe("for the admin key only");
+  });
+
+  test("is refused when it is wrong", async () => {
+    const body = '{"path":"people:secret"}';
+    const answer = await post("/api/query", body, { authorization: `Convex ${ADMIN_KEY}x` });
+    expect([answer.status, (await answer.json()).code]).toEqual([401, "BadAdminKey"]);
+  });
+});
+
+describe("a user's token", () => {
+  const whoami = async (jwt: string) => engine.call("query", "people:whoami", {}, { authorization: `Bearer ${jwt}` });
+
+  test("gives the identity Convex gives", async () => {
+    const claims = { name: "Ann", email: "ann@example.com", email_verified: true, org: "o1" };
+    expect((await whoami(await token({ subject: "ann", claims }))).value).toEqual({
+      tokenIdentifier: `${ISSUER}|ann`,
+      issuer: ISSUER,
+      subject: "ann",
+      name: "Ann",
+      email: "ann@example.com",
+      emailVerified: true,
+      org: "o1",
+    });
+  });
+
+  test("of a second provider is taken with its algorithm", async () => {
+    const jwt = await token({ issuer: "https://second.example", algorithm: "ES256", audience: null });
+    expect((await whoami(jwt)).value.issuer).toBe("https://second.example");
+  });
+
+  test.each([
+    ["another audience", { audience: "other" }, "InvalidToken"],
+    ["no audience", { audience: null }, "InvalidToken"],
+    ["an unknown issuer", { issuer: "https://elsewhere.example" }, "NoAuthProvider"],
+    ["another algorithm", { algorithm: "ES256" as const }, "InvalidToken"],
+    ["an end in the past", { expiresAt: 1_000_000 }, "ExpiredToken"],
+  ])("with %s is refused", async (_, options, code) => {
+    expect((await whoami(await token(options))).code).toBe(code);
+  });
+
+  test("with another signature is refused", async () => {
+    const [head, , signature] = (await token()).split(".");
+    const [, payload] = (await token({ subject: "someone else" })).split(".");
+    expect((await whoami([head, payload, signature].join("."))).code).toBe("InvalidToken");
+  });
+
+  test("that is none is refused", async () => {
+    expect((await whoami("nonsense")).code).toBe("InvalidAuthHeader");
+  });
+
+  test("does not reach internal functions", async () => {
+    const authorization = `Bearer ${await token()}`;
+    const answer = await engine.call("query", "people:secret", {}, { authorization });
+    expect(answer.errorMessage).toContain("Could not find public function");
+  });
+});
