@@ -150,7 +150,8 @@ class Part:
             try:
                 await self._run()
             except HarnessError as error:
-                self._say(str(error))
+                # Only what happened: the log's end, which follows, stands in the log already.
+                self._say(str(error).partition("\n")[0])
                 await self._process.stop()
 
     def _say(self, text: str) -> None:
