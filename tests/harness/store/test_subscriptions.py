@@ -163,52 +163,61 @@ async def test_tool_calls_are_pushed(store, subscriber, streaming, planned):
 
 async def test_somebody_elses_stream_never_begins(convex, store, streaming, other_user_id, mint):
     key, _ = streaming
-    async with Subscriber(convex.url, mint(other_user_id)) as stranger:
-        async with aclosing(
-            stranger.watch("messages:stream", {"messageKey": key, "after": -1})
-        ) as it:
-            assert await within(anext(it)) is None
+    async with (
+        Subscriber(convex.url, mint(other_user_id)) as stranger,
+        aclosing(stranger.watch("messages:stream", {"messageKey": key, "after": -1})) as it,
+    ):
+        assert await within(anext(it)) is None
 
 
 async def test_a_refused_token_ends_the_watch(convex):
-    async with Subscriber(convex.url, "not.a.token") as subscriber:
-        async with aclosing(subscriber.watch_message("k")) as states:
-            with pytest.raises(StoreError) as refused:
-                await within(anext(states))
+    async with (
+        Subscriber(convex.url, "not.a.token") as subscriber,
+        aclosing(subscriber.watch_message("k")) as states,
+    ):
+        with pytest.raises(StoreError) as refused:
+            await within(anext(states))
     assert refused.value.code == "UNAUTHENTICATED"
 
 
 async def test_a_failing_query_reaches_its_watcher(convex):
-    async with Subscriber(convex.url, admin_key=convex.admin_key) as subscriber:
-        async with aclosing(subscriber.watch("messages:nothing", {})) as values:
-            with pytest.raises(StoreError):
-                await within(anext(values))
+    async with (
+        Subscriber(convex.url, admin_key=convex.admin_key) as subscriber,
+        aclosing(subscriber.watch("messages:nothing", {})) as values,
+    ):
+        with pytest.raises(StoreError):
+            await within(anext(values))
 
 
 async def test_a_token_is_renewed_before_it_ends(convex, store, user_id, sent, mint):
+    renewed = asyncio.Event()
     minted = []
 
     async def source() -> str:
         minted.append(mint(user_id, ttl_s=21))
+        if len(minted) == 2:
+            renewed.set()
         return minted[-1]
 
     message = sent(await store.create_thread(user_id, "t"))
     await store.begin(message, "run-1")
     attempt = await store.start_attempt(message.message_key, 0, "simulated")
-    async with Subscriber(convex.url, source) as subscriber:
-        async with aclosing(subscriber.watch_message(message.message_key)) as states:
-            await within(anext(states))
-            async with asyncio.timeout(SOON):
-                while len(minted) < 2:
-                    await asyncio.sleep(0.05)
-            await store.append(message.message_key, attempt.attempt, 0, ["still here"])
-            assert (await within(anext(states))).text == "still here"
+    async with (
+        Subscriber(convex.url, source) as subscriber,
+        aclosing(subscriber.watch_message(message.message_key)) as states,
+    ):
+        await within(anext(states))
+        await within(renewed.wait())
+        await store.append(message.message_key, attempt.attempt, 0, ["still here"])
+        assert (await within(anext(states))).text == "still here"
 
 
 async def test_flags_are_pushed_to_the_deployments_key(convex, store):
-    async with Subscriber(convex.url, admin_key=convex.admin_key) as subscriber:
-        async with aclosing(subscriber.watch_flags()) as changes:
-            await within(anext(changes))
-            version = await store.set_flag("pushed", enabled=True, percentage=7)
-            flags = {flag.key: flag for flag in await within(anext(changes))}
+    async with (
+        Subscriber(convex.url, admin_key=convex.admin_key) as subscriber,
+        aclosing(subscriber.watch_flags()) as changes,
+    ):
+        await within(anext(changes))
+        version = await store.set_flag("pushed", enabled=True, percentage=7)
+        flags = {flag.key: flag for flag in await within(anext(changes))}
     assert (flags["pushed"].version, flags["pushed"].percentage) == (version, 7)

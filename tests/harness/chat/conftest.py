@@ -1,0 +1,93 @@
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import httpx
+import pytest
+import uvicorn
+
+from harness.app import create_api
+from harness.settings import SIMULATED_MODEL, Settings
+
+
+class Served:
+    """An application on a real socket, in a thread with a loop of its own."""
+
+    def __init__(self, app, port: int) -> None:
+        self.app = app
+        self.url = f"http://127.0.0.1:{port}"
+        config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run)
+
+    def start(self) -> None:
+        self._thread.start()
+        while not self._server.started:
+            if not self._thread.is_alive():
+                raise RuntimeError("the application did not start")
+            threading.Event().wait(0.01)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+
+@pytest.fixture
+def serve(free_port: Callable[[], int]) -> Iterator[Callable[..., Served]]:
+    """Serves applications until the test ends."""
+    with contextlib.ExitStack() as closing:
+
+        def start(app) -> Served:
+            served = Served(app, free_port())
+            served.start()
+            closing.callback(served.stop)
+            return served
+
+        yield start
+
+
+@pytest.fixture
+def api_settings(convex, inngest_engine) -> Settings:
+    """Settings of an API over the shared engines; change a copy."""
+    return convex.settings.model_copy(
+        update={"inngest_base_url": inngest_engine.url, "model": SIMULATED_MODEL}
+    )
+
+
+@pytest.fixture
+def api(serve, api_settings) -> Served:
+    """The API over the shared engines."""
+    return serve(create_api(api_settings))
+
+
+@pytest.fixture
+async def client(api, user_id, mint) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the API, signed in as `user_id`."""
+    headers = {"Authorization": f"Bearer {mint(user_id)}"}
+    async with httpx.AsyncClient(base_url=api.url, headers=headers) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def thread(store, user_id) -> str:
+    """A thread of `user_id`."""
+    return await store.create_thread(user_id, "t")
+
+
+@pytest.fixture
+def taken(inngest_engine) -> Callable[..., list[dict]]:
+    """Answers the events of a name that the Inngest engine took with an id."""
+
+    async def events(name: str, event_id: str) -> list[dict]:
+        async with httpx.AsyncClient(base_url=inngest_engine.url) as client:
+            answer = await client.get("/v1/events", params={"name": name, "limit": 100})
+        return [event for event in answer.json()["data"] if event["id"] == event_id]
+
+    return events
+
+
+@pytest.fixture
+def soon() -> Callable[..., asyncio.Timeout]:
+    """Bounds what a test waits for."""
+    return lambda: asyncio.timeout(20)
