@@ -33,6 +33,16 @@ export const list = query({
   },
 });
 
+/** The same without an identity. */
+export const forMessage = internalQuery({
+  args: { messageKey: v.string() },
+  returns: v.array(toolCallDoc),
+  handler: async (ctx, { messageKey }) => {
+    const found = await findExchange(ctx, messageKey);
+    return found === null ? [] : await callsOf(ctx, found.assistant._id);
+  },
+});
+
 export const get = internalQuery({
   args: { callId: v.string() },
   returns: v.union(toolCallDoc, v.null()),

@@ -15,18 +15,18 @@ import {
 import { PAGE_ITEMS } from "./limits.js";
 
 /** Whole documents as functions return them: a table's fields and what Convex adds. */
-function document<Table extends TableNames, Fields extends PropertyValidators>(
+function documentOf<Table extends TableNames, Fields extends PropertyValidators>(
   table: Table,
   fields: Fields,
 ) {
   return v.object({ ...fields, _id: v.id(table), _creationTime: v.number() });
 }
 
-export const threadDoc = document("threads", threadFields);
-export const messageDoc = document("messages", messageFields);
-export const toolCallDoc = document("toolCalls", toolCallFields);
-export const analyticsDoc = document("analytics", analyticsFields);
-export const flagDoc = document("flags", flagFields);
+export const threadDoc = documentOf("threads", threadFields);
+export const messageDoc = documentOf("messages", messageFields);
+export const toolCallDoc = documentOf("toolCalls", toolCallFields);
+export const analyticsDoc = documentOf("analytics", analyticsFields);
+export const flagDoc = documentOf("flags", flagFields);
 
 export const threadPage = paginationResultValidator(threadDoc);
 export const messagePage = paginationResultValidator(messageDoc);

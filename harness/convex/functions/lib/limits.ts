@@ -6,6 +6,7 @@ export const SWEEP_BATCH = 500;
 export const SWEEP_AFTER_MS = 5 * 60 * 1000;
 export const MESSAGES_PER_IMPORT = 500;
 export const CALLS_PER_MESSAGE = 128;
+export const EVENTS_PER_MESSAGE = 256;
 export const PREFERENCES_PER_USER = 200;
 export const UNFINISHED_PER_THREAD = 256;
 export const FLAGS = 256;

@@ -33,4 +33,16 @@ describeFunctions("analytics", (backend) => {
     });
     expect(page).toMatchObject([about]);
   });
+
+  it("of one message are found by its key, oldest first", async () => {
+    const messageKey = fresh("key");
+    for (const at of [2, 1]) {
+      const event = fresh("event");
+      await backend.admin.mutation(internal.analytics.record, { event, at, messageKey, props: {} });
+    }
+    const other = { event: fresh("event"), at: 3, messageKey: fresh("key"), props: {} };
+    await backend.admin.mutation(internal.analytics.record, other);
+    const found = await backend.admin.query(internal.analytics.forMessage, { messageKey });
+    expect(found.map(({ at }) => at)).toEqual([1, 2]);
+  });
 });

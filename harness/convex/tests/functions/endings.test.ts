@@ -68,6 +68,19 @@ describeFunctions("the end of a message", (backend) => {
     expect(content).toBe(status === "completed" ? "Whole." : "Part");
   });
 
+  it("has in its content every delta that was accepted, also while it is cancelled", async () => {
+    const { key, owner, subject } = await streamingMessage(backend);
+    const [first, , second] = await Promise.all([
+      append(backend, key, 1, 0, "a", "b"),
+      cancel(backend, key, subject),
+      append(backend, key, 1, 0, "a", "b"),
+    ]);
+    const view = await owner.query(api.messages.stream, { messageKey: key, after: -1 });
+    expect(view!.content).toBe(view!.deltas.map(({ text }) => text).join(""));
+    expect([first.nextSeq, second.nextSeq]).toContain(view!.nextSeq);
+    expect(view!.nextSeq).toBe(view!.deltas.length);
+  });
+
   it("keeps the winning text of a failure and says why", async () => {
     const { key, owner } = await streamingMessage(backend);
     await append(backend, key, 1, 0, "lost");

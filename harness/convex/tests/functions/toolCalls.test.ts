@@ -44,6 +44,15 @@ describeFunctions("tool calls", (backend) => {
     ]);
   });
 
+  it("are read by the worker without an identity", async () => {
+    const { key, owner, callId } = await planned();
+    const kept = await owner.query(api.toolCalls.list, { messageKey: key });
+    const { forMessage } = internal.toolCalls;
+    expect(kept).toMatchObject([{ callId }]);
+    expect(await backend.admin.query(forMessage, { messageKey: key })).toEqual(kept);
+    expect(await backend.admin.query(forMessage, { messageKey: "none" })).toEqual([]);
+  });
+
   it("are kept once however often they are recorded", async () => {
     const { key, owner } = await streamingMessage(backend);
     const calls = [newCall(), newCall({ index: 1 })];
@@ -137,6 +146,21 @@ describeFunctions("tool calls", (backend) => {
     const { callId, key } = await planned();
     await end(backend, key);
     expect(await statusOf(callId)).toBe("cancelled");
+  });
+
+  it("are left open by no race of a cancel with their record and start", async () => {
+    const { key, owner, subject } = await streamingMessage(backend);
+    const calls = [newCall(), newCall({ index: 1 })];
+    await recordCalls(key, calls.slice(0, 1));
+    const [, , started] = await Promise.all([
+      recordCalls(key, calls),
+      cancel(backend, key, subject),
+      startCall(calls[0]!.callId),
+    ]);
+    const kept = await owner.query(api.toolCalls.list, { messageKey: key });
+    const [first, ...others] = kept.map(({ status }) => status);
+    expect(first).toBe(started.state === "run" ? "running" : "cancelled");
+    expect(others.every((status) => status === "cancelled")).toBe(true);
   });
 
   it("that run at a cancel still say how they ended", async () => {
