@@ -210,5 +210,22 @@ async def start_worker(
 
 
 @pytest.fixture
+def sent_to(user_id: str) -> Callable[[str], MessageSent]:
+    """Makes the event of a message of `user_id` to a thread."""
+
+    def make(thread_id: str) -> MessageSent:
+        return MessageSent(
+            message_key=message_key(user_id, thread_id, secrets.token_hex(8)),
+            thread_id=thread_id,
+            user_id=user_id,
+            text="hi",
+            model="simulated",
+            sent_at=time.time_ns() // 1_000_000,
+        )
+
+    return make
+
+
+@pytest.fixture
 async def worker(start_worker: Callable) -> Worker:
     return await start_worker()
