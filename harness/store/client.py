@@ -275,6 +275,10 @@ class Store(Calls):
         """One tool call, or None."""
         return await self._find(ToolCall, "toolCalls:get", {"callId": call_id})
 
+    async def message_calls(self, key: str) -> list[ToolCall]:
+        """A message's tool calls by turn and index."""
+        return await self._ask(list[ToolCall], "toolCalls:forMessage", {"messageKey": key})
+
     # Analytics and flags.
 
     async def record_analytics(
@@ -305,6 +309,10 @@ class Store(Calls):
         paging = {"numItems": limit, "cursor": cursor}
         arguments = {"event": event, "paginationOpts": paging}
         return await self._ask(Page[AnalyticsEvent], "analytics:list", arguments)
+
+    async def message_analytics(self, key: str) -> list[AnalyticsEvent]:
+        """What was recorded about one message, oldest first."""
+        return await self._ask(list[AnalyticsEvent], "analytics:forMessage", {"messageKey": key})
 
     async def get_flag(self, key: str) -> Flag | None:
         """One feature flag, or None."""
