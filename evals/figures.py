@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.table import Table
 
@@ -226,12 +226,11 @@ def _git(root: Path, *arguments: str) -> str:
 
 def public_settings(settings: Settings) -> dict[str, Any]:
     """All settings but the secrets, as JSON values."""
-    shown = {
-        name: value
-        for name in type(settings).model_fields
-        if not isinstance(value := getattr(settings, name), SecretStr)
+    return {
+        name: _plain(getattr(settings, name))
+        for name, field in type(settings).model_fields.items()
+        if "SecretStr" not in str(field.annotation)
     }
-    return {name: _plain(value) for name, value in shown.items()}
 
 
 def _plain(value: Any) -> Any:
