@@ -1,5 +1,6 @@
 """BM25 over documents that arrive one at a time."""
 
+import math
 from array import array
 from collections import Counter
 from collections.abc import Iterable
@@ -47,6 +48,11 @@ class LexicalIndex:
         """BM25 of every document for a query's terms, float32 [documents]."""
         return self._score(terms, None, np.array(self._lengths, np.float32), self.k1, self.b)
 
+    def ceiling(self, terms: Iterable[str]) -> float:
+        """More than any document can score for a query's terms; 0 for a query without any."""
+        numbers = [len(self._documents.get(term, ())) for term in dict.fromkeys(terms)]
+        return sum(_idf(len(self), number) for number in numbers) * (self.k1 + 1)
+
     def score_groups(
         self, terms: Iterable[str], groups: NDArray[np.int64], k1: float, b: float
     ) -> Scores:
@@ -85,6 +91,10 @@ class LexicalIndex:
                 summed = np.bincount(groups[found], counts, len(lengths)).astype(np.float32)
                 found = np.flatnonzero(summed)
                 counts = summed[found]
-            idf = np.log1p((len(lengths) - len(found) + 0.5) / (len(found) + 0.5))
+            idf = _idf(len(lengths), len(found))
             total[found] += idf * counts * (k1 + 1) / (counts + norm[found])
         return total
+
+
+def _idf(documents: int, having: int) -> float:
+    return math.log1p((documents - having + 0.5) / (having + 0.5))

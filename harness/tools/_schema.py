@@ -5,7 +5,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-
 # Titles and defaults say nothing to a model, and a grammar counts out a bound on a text's length
 # character by character. Arguments are validated against the bounds all the same.
 LEFT_OUT = frozenset({"title", "default", "minLength", "maxLength"})

@@ -1,0 +1,1 @@
+"""What selection's weights are fitted on, and the fitting."""
