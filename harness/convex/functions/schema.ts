@@ -25,8 +25,7 @@ export default defineSchema({
     .index("by_thread_order", ["threadId", "order"])
     // The lowest unfinished order of a thread holds its turn.
     .index("by_thread_status", ["threadId", "status", "order"])
-    .index("by_key", ["messageKey", "role"])
-    .index("by_job", ["inngestJobId"]),
+    .index("by_key", ["messageKey", "role"]),
 
   streamDeltas: defineTable(deltaFields).index("by_message_seq", ["messageId", "seq"]),
 

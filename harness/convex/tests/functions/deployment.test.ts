@@ -19,8 +19,8 @@ const INTERNAL = {
   threads: ["access", "createFor"],
   messages: ["history", "importMany", "read", "unfinished"],
   worker: ["append", "begin", "cancel", "complete", "fail", "startAttempt", "sweepDeltas"],
-  toolCalls: ["awaitUser", "finish", "get", "record", "reply", "resume", "start"],
-  analytics: ["list", "record"],
+  toolCalls: ["awaitUser", "finish", "forMessage", "get", "record", "reply", "resume", "start"],
+  analytics: ["forMessage", "list", "record"],
   flags: ["get", "list", "set"],
 };
 

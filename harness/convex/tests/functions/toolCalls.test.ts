@@ -14,7 +14,7 @@ import {
   streamingMessage,
 } from "./support/given.js";
 
-const { finish, get, record, start } = internal.toolCalls;
+const { finish, forMessage, get, record, start } = internal.toolCalls;
 
 describeFunctions("tool calls", (backend) => {
   const recordCalls = (messageKey: string, calls: Call[], turn = 0) =>
@@ -51,6 +51,14 @@ describeFunctions("tool calls", (backend) => {
     expect(kept).toMatchObject([{ callId }]);
     expect(await backend.admin.query(forMessage, { messageKey: key })).toEqual(kept);
     expect(await backend.admin.query(forMessage, { messageKey: "none" })).toEqual([]);
+  });
+
+  it("are the same for the worker and for their user", async () => {
+    const { key: messageKey, owner } = await planned();
+    const kept = await backend.admin.query(forMessage, { messageKey });
+    expect(kept).toHaveLength(1);
+    expect(await owner.query(api.toolCalls.list, { messageKey })).toEqual(kept);
+    expect(await backend.admin.query(forMessage, { messageKey: "never-begun" })).toEqual([]);
   });
 
   it("are kept once however often they are recorded", async () => {
