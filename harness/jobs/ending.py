@@ -68,6 +68,7 @@ async def _account(run: Run, results: list[TurnResult], usage: Usage, latency_ms
         "model": model,
         "latency_ms": latency_ms,
         "turns": len(results),
+        "tools_offered": _names(run.steps.outcomes.get("select-tools")),
         "tool_calls": sum(len(result.tool_calls) for result in results),
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
@@ -76,6 +77,9 @@ async def _account(run: Run, results: list[TurnResult], usage: Usage, latency_ms
     }
     if results[0].ttft_ms is not None:
         props["ttft_ms"] = results[0].ttft_ms
+    first_text_at = next((at for result in results if (at := result.first_text_at)), None)
+    if first_text_at is not None:
+        props["first_text_at"] = first_text_at
     price = cost(usage, model, run.services.settings.model_prices)
     if price is not None:
         props["cost"] = price
@@ -87,6 +91,11 @@ async def _account(run: Run, results: list[TurnResult], usage: Usage, latency_ms
         message_key=run.key,
         props=props,
     )
+
+
+def _names(selected: Outcome | None) -> str:
+    """The tools that were offered, best first, separated by commas."""
+    return ",".join(spec["name"] for spec in (selected.value if selected else None) or [])
 
 
 def _where_time_went(outcomes: dict[str, Outcome], sent_at: int) -> Props:

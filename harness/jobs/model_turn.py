@@ -1,6 +1,7 @@
 """A turn's model call: streamed into Convex, tried again, handed to the next model."""
 
 import json
+import time
 from functools import partial
 
 from pydantic import BaseModel
@@ -93,7 +94,7 @@ async def _stream(run: Run, turn: int, spec: ModelSpec, request: TurnRequest) ->
         if limited.retry_after_s is None:
             raise
         return Streamed(pause_s=limited.retry_after_s)
-    result = result.model_copy(update={"text": text.whole})
+    result = result.model_copy(update={"text": text.whole, "first_text_at": text.first_at})
     stop = await _record(run, turn, result, services.registry)
     return Streamed(stopped=True) if stop else Streamed(result=result)
 
@@ -105,10 +106,12 @@ class _Joined:
         self._writer = writer
         self._before = any(past.text for past in request.past)
         self.whole = ""
+        self.first_at: int | None = None
 
     async def write(self, piece: str) -> None:
-        if not self.whole and self._before:
-            piece = TURN_BREAK + piece
+        if self.first_at is None:
+            self.first_at = time.time_ns() // 1_000_000
+            piece = TURN_BREAK + piece if self._before else piece
         self.whole += piece
         await self._writer.write(piece)
 

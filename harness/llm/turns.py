@@ -64,4 +64,5 @@ class TurnResult(BaseModel):
     model: str
     ttft_ms: float | None = None
     duration_ms: float = 0.0
+    first_text_at: int | None = None
     decided_by: str = ""

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -132,12 +132,31 @@ def group_memory_mb(groups: set[int]) -> float:
     """
     page = os.sysconf("SC_PAGE_SIZE")
     total = 0
+    for folder, _ in _processes(groups):
+        with suppress(OSError):
+            total += int((folder / "statm").read_text().split()[1]) * page
+    return total / 1e6
+
+
+def group_cpu_s(groups: set[int]) -> float:
+    """Processor time, in seconds, that the living processes of these groups have used.
+
+    Source: proc(5), utime and stime.
+
+    Args:
+        groups: process group ids.
+    """
+    ticks = sum(int(stat[11]) + int(stat[12]) for _, stat in _processes(groups))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _processes(groups: set[int]) -> Iterator[tuple[Path, list[str]]]:
+    """The /proc folder of each process in these groups, and what its `stat` says from its state."""
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
         with suppress(OSError, IndexError, ValueError):
             # The command's name stands in parentheses and may hold anything.
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            if int(fields[2]) in groups:
-                total += int((folder / "statm").read_text().split()[1]) * page
-    return total / 1e6
+            stat = (folder / "stat").read_text().rpartition(")")[2].split()
+            if int(stat[2]) in groups:
+                yield folder, stat

@@ -310,10 +310,6 @@ class Store(Calls):
         arguments = {"event": event, "paginationOpts": paging}
         return await self._ask(Page[AnalyticsEvent], "analytics:list", arguments)
 
-    async def message_analytics(self, key: str) -> list[AnalyticsEvent]:
-        """What was recorded about one message, oldest first."""
-        return await self._ask(list[AnalyticsEvent], "analytics:forMessage", {"messageKey": key})
-
     async def get_flag(self, key: str) -> Flag | None:
         """One feature flag, or None."""
         return await self._find(Flag, "flags:get", {"key": key})

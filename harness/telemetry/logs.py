@@ -81,7 +81,8 @@ def configure_logs(
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    logging.getLogger("httpx").setLevel("WARNING")  # it writes every request's address at info
+    for client in ("httpx", "httpx2"):  # they write every request's address at info
+        logging.getLogger(client).setLevel("WARNING")
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from evals.figures import Figure, figure
+from evals.recorded import completed_props
 from harness.client import ChatClient
 from harness.local.process import group_cpu_s
 from harness.local.supervisor import Stack
@@ -89,14 +90,14 @@ def _store(settings: Settings) -> Store:
 async def _one_after_another(settings: Settings, messages: int) -> _Sequential:
     user_id = f"user_bench_{uuid.uuid4().hex[:12]}"
     found = _Sequential()
-    async with ChatClient(settings, user_id) as client, _store(settings) as store:
+    async with ChatClient(settings, user_id) as client:
         thread_id = await client.create_thread("bench")
         for number in range(WARM_UP + messages):
-            await _one(client, store, thread_id, found if number >= WARM_UP else _Sequential())
+            await _one(client, thread_id, found if number >= WARM_UP else _Sequential())
     return found
 
 
-async def _one(client: ChatClient, store: Store, thread_id: str, found: _Sequential) -> None:
+async def _one(client: ChatClient, thread_id: str, found: _Sequential) -> None:
     started, visible_at = time.perf_counter(), None
     ack = await client.send(thread_id, "Tell me about the tides.", model=NO_DELAY)
     found.ack.append((time.perf_counter() - started) * 1000)
@@ -109,10 +110,10 @@ async def _one(client: ChatClient, store: Store, thread_id: str, found: _Sequent
     total_ms = (time.perf_counter() - started) * 1000
     if state.status is not Status.COMPLETED:
         raise RuntimeError(f"a message ended {state.status}: {state.error}")
-    (event,) = await store.message_analytics(ack.message_key)
-    found.overhead.append(total_ms - float(event.props["model_ms"]))
+    props = await completed_props(client.settings, ack.message_key)
+    found.overhead.append(total_ms - float(props["model_ms"]))
     if visible_at is not None:
-        found.first_delta.append(visible_at - float(event.props["first_token_at"]))
+        found.first_delta.append(visible_at - float(props["first_text_at"]))
 
 
 async def _burst(settings: Settings, burst: int) -> float:

@@ -1,0 +1,65 @@
+"""The demo conversation's part of the report."""
+
+from collections.abc import Sequence
+
+from evals.charts import message_stages
+from evals.demo.talk import Exchange
+from evals.report import Chart, Section, TableData
+
+_CUT = 220
+
+
+def conversation_section(
+    exchanges: Sequence[Exchange], problems: Sequence[Sequence[str]]
+) -> Section:
+    """What was said, who chose which tool, and where each message's time went.
+
+    Args:
+        exchanges: of the demo.
+        problems: what was not as expected, for each exchange.
+    """
+    rows = tuple(
+        (
+            exchange.turn.text,
+            exchange.answer[:_CUT] or f"({exchange.status.value})",
+            "; ".join(f"{call.name}: {call.status.value}" for call in exchange.calls) or "none",
+            f"{exchange.seconds:.1f} s",
+            "; ".join(found) or "as expected",
+        )
+        for exchange, found in zip(exchanges, problems, strict=True)
+    )
+    model = next((exchange.model for exchange in exchanges if exchange.model), "no model")
+    return Section(
+        "The conversation",
+        f"Answered by {model}. Selection decides which tools are offered, the model chooses among "
+        "them and fills their arguments. The local model is for plumbing: nothing here says how "
+        "good its answers are.",
+        TableData(("message", "answer", "tools", "took", "verdict"), rows, frozenset({"took"})),
+        (
+            Chart(
+                message_stages([row for exchange in exchanges for row in stages(exchange)]),
+                "Each bar is a step of the durable job, from when the message was sent; what lies "
+                "between them is Inngest, and waiting for the user or for a time.",
+            ),
+        ),
+    )
+
+
+def stages(exchange: Exchange) -> list[dict[str, object]]:
+    """The steps of one exchange as bars of `message_stages`, in milliseconds from its sending."""
+    rows: list[dict[str, object]] = []
+    for name, (start_ms, took_ms) in exchange.steps.items():
+        rows.append(
+            {
+                "message": exchange.turn.text,
+                "stage": _kind(name),
+                "start_ms": start_ms,
+                "end_ms": start_ms + took_ms,
+            }
+        )
+    return rows
+
+
+def _kind(step: str) -> str:
+    """Steps of a kind share a colour: `model-0` and `model-1` are both the model."""
+    return step.split("-")[0] if step.startswith(("model", "tool", "turn")) else step
