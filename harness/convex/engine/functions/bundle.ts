@@ -102,8 +102,8 @@ function evaluate(
   } catch (error) {
     const stack = error instanceof Error ? mapStack(error.stack ?? error.message) : String(error);
     const [message, ...frames] = stack.split("\n");
-    const frame = frames.find((line) => line.includes(".ts:") || line.includes(".js:"));
-    throw new StartError(`${frame ? `${frame.trim().replace(/^at /, "")}: ` : ""}${message}`);
+    const place = /([^\s(]+\.[jt]sx?:\d+:\d+)/.exec(frames.join("\n"))?.[1];
+    throw new StartError(`${place ? `${place}: ` : ""}${message}`);
   }
 }
 
