@@ -1,0 +1,175 @@
+"""Tool selection: does the production selector offer the right tools, and none where none serves?
+
+The selector is that of the pipeline, given the catalogue of the dataset; no language model and no
+service takes part. The tools have descriptions and no examples, so this is zero-shot.
+"""
+
+import time
+
+import polars as pl
+from rich.console import Console
+
+from evals.datasets.loader import ToolQuery, ToolSet
+from evals.figures import Figure, build_document, figure, interval_figure, public_settings
+from evals.metrics.selection import abstain_precision, abstain_recall, ece, recall_at, top_k_hit
+from evals.runner import Row, run_samples
+from evals.statistics import bootstrap
+from evals.tasks.result import (
+    Evaluation,
+    failure_figure,
+    latency_figures,
+    mean_figures,
+    sample_settings,
+    spread_evenly,
+)
+from harness.context.embeddings import build_embedder
+from harness.models import Effect
+from harness.settings import Settings
+from harness.tools.registry import ToolSpec
+from harness.tools.selection import ToolSelector
+
+RANKED = ("top1", "top3", "recall@1", "recall@5", "recall@10")
+DEPTH = 10
+TIMEOUT_S = 30.0
+
+
+async def evaluate_tools(
+    settings: Settings,
+    data: ToolSet,
+    *,
+    console: Console,
+    limit: int | None = None,
+) -> Evaluation:
+    """Select for each request and score ranking, abstention and calibration.
+
+    Requests are served one at a time, so that latencies are those of an idle system.
+
+    Args:
+        settings: name the embedder and how many tools are offered.
+        data: catalogue and requests of one split.
+        console: where progress goes.
+        limit: at most so many requests, spread over the set.
+    """
+    started = time.perf_counter()
+    embedder = build_embedder(settings)
+    try:
+        selector = ToolSelector(embedder, catalogue_specs(data))
+        await selector.prepare()
+        queries = spread_evenly(data.queries, limit)
+
+        async def measure(query: ToolQuery) -> Row:
+            return await _select(selector, query, settings.tools_offered)
+
+        rows = await run_samples(
+            queries,
+            measure,
+            failed=_failed,
+            label="tools",
+            console=console,
+            in_flight=1,
+            timeout_s=TIMEOUT_S,
+        )
+    finally:
+        embedder.close()
+    figures = _figures(rows) | {"seconds": figure(time.perf_counter() - started, "s")}
+    record = public_settings(settings) | sample_settings(
+        requests=len(queries), catalogue=len(data.tools), exemplars_a_tool=0
+    )
+    return Evaluation(build_document("eval tools", figures, record, dataset=data.info), rows)
+
+
+def catalogue_specs(data: ToolSet) -> list[ToolSpec]:
+    """The catalogue as the registry would describe it; none of these tools can be run."""
+    return [
+        ToolSpec(
+            name=tool.name,
+            description=tool.description,
+            parameters=tool.parameters,
+            effect=Effect.READ,
+        )
+        for tool in data.tools
+    ]
+
+
+async def _select(selector: ToolSelector, query: ToolQuery, offered: int) -> Row:
+    started = time.perf_counter()
+    selection = await selector.select(query.text, offered)
+    select_ms = (time.perf_counter() - started) * 1000
+    ranked = sorted(selection.scores, key=lambda name: -selection.scores[name])
+    names = [candidate.name for candidate in selection.candidates]
+    chosen = names[0] if selection.needed and names else None
+    return (
+        _columns(query)
+        | _ranking(query, ranked)
+        | {
+            "ranked": ranked[:DEPTH],
+            "offered": names,
+            "chosen": chosen,
+            "abstained": float(not selection.needed),
+            "accuracy": float(chosen in query.tools if query.tools else chosen is None),
+            "offered_recall": recall_at(names, query.tools, len(names)) if query.tools else None,
+            "confidence": selection.scores[ranked[0]],
+            "correct": float(ranked[0] in query.tools),
+            "select_ms": select_ms,
+        }
+    )
+
+
+def _ranking(query: ToolQuery, ranked: list[str]) -> Row:
+    """Scores of the ranking, which only exist where a tool is needed."""
+    if not query.tools:
+        return dict.fromkeys(RANKED)
+    return {
+        "top1": top_k_hit(ranked, query.tools, 1),
+        "top3": top_k_hit(ranked, query.tools, 3),
+        **{f"recall@{k}": recall_at(ranked, query.tools, k) for k in (1, 5, 10)},
+    }
+
+
+def _failed(query: ToolQuery) -> Row:
+    """A failed selection is wrong in every count: for its ranking, its abstention, its certainty.
+
+    The pipeline would have offered nothing, which is right by accident where nothing is needed,
+    so the failure is counted as the opposite of what was wanted.
+    """
+    return (
+        _columns(query)
+        | _ranking(query, [])
+        | {
+            "ranked": [],
+            "offered": [],
+            "chosen": None,
+            "abstained": float(bool(query.tools)),
+            "accuracy": 0.0,
+            "offered_recall": 0.0 if query.tools else None,
+            "confidence": 1.0,
+            "correct": 0.0,
+            "select_ms": None,
+        }
+    )
+
+
+def _columns(query: ToolQuery) -> Row:
+    return {
+        "query": query.text,
+        "gold": list(query.tools),
+        "none_needed": float(not query.tools),
+    }
+
+
+def _figures(rows: pl.DataFrame) -> dict[str, Figure]:
+    needing = rows.filter(pl.col("none_needed") == 0.0)
+    abstained, none_needed = rows["abstained"].to_numpy(), rows["none_needed"].to_numpy()
+    whole = {
+        "abstain_precision": abstain_precision(abstained, none_needed),
+        "abstain_recall": abstain_recall(abstained, none_needed),
+        "ece": ece(rows["confidence"].to_numpy(), rows["correct"].to_numpy()),
+    }
+    figures = mean_figures(needing, RANKED)
+    figures |= mean_figures(needing, ["offered_recall"])
+    figures |= mean_figures(rows, ["accuracy"])
+    figures |= {
+        name: interval_figure(bootstrap(rows.height, statistic), "")
+        for name, statistic in whole.items()
+    }
+    return figures | latency_figures(rows, "select_ms", "select") | failure_figure(rows)
