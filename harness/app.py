@@ -61,12 +61,14 @@ def create_api(settings: Settings) -> FastAPI:
             old_flow = _old_flow(settings)
             if old_flow is not None:
                 closing.push_async_callback(old_flow.aclose)
+            events = EventSender(create_client(settings))
+            closing.push_async_callback(events.aclose)
             sending = Sending(
                 settings=settings,
                 store=store,
                 limiter=limiter,
                 flags=FeatureFlags(provider),
-                events=EventSender(create_client(settings)),
+                events=events,
                 inline=old_flow is not None,
             )
             app.state.parts = Parts(authenticator, sending, writes, old_flow)

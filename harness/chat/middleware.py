@@ -1,7 +1,9 @@
 """What every request passes: an id of its own, and a limit on its body."""
 
+import asyncio
 import re
 import secrets
+from contextlib import suppress
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from harness.chat.answers import error_response
 from harness.chat.errors import ApiError, ErrorCode
 
+_DISCARD_BYTES = 4 * 1024 * 1024
+_DISCARD_S = 2.0
 _GIVEN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
@@ -59,7 +63,7 @@ class BodyLimit:
             return
         declared = dict(scope["headers"]).get(b"content-length", b"")
         if declared.isdigit() and int(declared) > self._max_bytes:
-            await self._refuse(scope, receive, send)
+            await self._refuse(receive, send)
             return
         await self._read_within(scope, receive, send)
 
@@ -85,17 +89,44 @@ class BodyLimit:
         except _TooLarge:
             if answering:
                 raise
-            await self._refuse(scope, receive, send)
+            await self._refuse(receive, send)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        error = ApiError(
-            ErrorCode.TOO_LARGE,
-            f"the body has more than {self._max_bytes} bytes",
-            "send a shorter text",
-            # What is left of the body would be read as the next request.
-            {"Connection": "close"},
+    async def _refuse(self, receive: Receive, send: Send) -> None:
+        response = error_response(
+            ApiError(
+                ErrorCode.TOO_LARGE,
+                f"the body has more than {self._max_bytes} bytes",
+                "send a shorter text",
+                # What is left of the body would be read as the next request.
+                {"Connection": "close"},
+            )
         )
-        await error_response(error)(scope, receive, send)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": response.status_code,
+                "headers": response.raw_headers,
+            }
+        )
+        body = {"type": "http.response.body", "body": response.body}
+        await send({**body, "more_body": True})
+        await _discard(receive)
+        await send({**body, "body": b""})
+
+
+async def _discard(receive: Receive) -> None:
+    """Throw away what is still coming, within bounds.
+
+    A connection closed on a sender in the middle is reset, and the answer lost with it.
+    """
+    discarded = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DISCARD_S):
+            while discarded < _DISCARD_BYTES:
+                message = await receive()
+                discarded += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 class _TooLarge(BaseException):

@@ -23,6 +23,10 @@ class EventSender:
         self._client = client
         self._timeout_s = timeout_s
 
+    async def aclose(self) -> None:
+        """Close the client's connection; the client itself offers no way to."""
+        await self._client._http_client._http_client.aclose()
+
     async def trigger_inngest_event(self, event: Event, event_id: str) -> str:
         """Send an event; answers its id once Inngest has taken it.
 
