@@ -46,7 +46,9 @@ function readOptions(): EngineOptions {
     if (!values[name]) throw new StartError(`--${name} is missing (usage: ${USAGE})`);
   }
   if (!adminKey) {
-    throw new StartError(`${ADMIN_KEY} is not set: set it to the key that may call internal functions`);
+    throw new StartError(
+      `${ADMIN_KEY} is not set: set it to the key that may call internal functions`,
+    );
   }
   return {
     functions: resolve(values.functions!),

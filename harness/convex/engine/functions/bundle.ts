@@ -67,7 +67,9 @@ async function bundleCode(root: string, contents: string): Promise<{ code: strin
   } catch (error) {
     const first = (error as BuildFailure).errors?.[0];
     throw new StartError(
-      first ? `${placeOf(first)}${first.text}` : `the functions in ${root} cannot be bundled: ${messageOf(error)}`,
+      first
+        ? `${placeOf(first)}${first.text}`
+        : `the functions in ${root} cannot be bundled: ${messageOf(error)}`,
     );
   }
 }

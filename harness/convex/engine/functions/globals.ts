@@ -7,7 +7,9 @@ import { convexGlobal } from "./syscalls.ts";
 const INSPECT = { depth: 8, breakLength: 120 } as const;
 
 function line(level: string, values: unknown[]): string {
-  const shown = values.map((value) => (typeof value === "string" ? `'${value}'` : inspect(value, INSPECT)));
+  const shown = values.map((value) =>
+    typeof value === "string" ? `'${value}'` : inspect(value, INSPECT),
+  );
   return `[${level}] ${shown.join(" ")}`;
 }
 
@@ -100,7 +102,9 @@ export function transactionGlobals(environment: Record<string, string>): Record<
     ...commonGlobals(environment),
     Date: stillDate(),
     Math: seededMath(),
-    ...Object.fromEntries(outside.map((name) => [name, refused(name === "fetch" ? "fetch()" : name)])),
+    ...Object.fromEntries(
+      outside.map((name) => [name, refused(name === "fetch" ? "fetch()" : name)]),
+    ),
     performance: undefined,
     WebSocket: undefined,
   };

@@ -8,7 +8,6 @@ import {
   type Caller,
   type FunctionKind,
   type Invocation,
-
   current,
   newInvocation,
 } from "./invocation.ts";
@@ -83,7 +82,12 @@ export class Runner {
     try {
       actual = kind ?? this.kindOf(call.path, call.caller);
     } catch (error) {
-      return failureOf(error, newInvocation({ ...call, kind: "query", transaction: null }).requestId, [], String);
+      return failureOf(
+        error,
+        newInvocation({ ...call, kind: "query", transaction: null }).requestId,
+        [],
+        String,
+      );
     }
     if (actual === "query") return (await this.query(call)).outcome;
     return actual === "mutation" ? this.mutation(call) : this.action(call);
@@ -158,13 +162,27 @@ export class Runner {
   }
 
   /** `ctx.runQuery` and `ctx.runMutation` of queries and mutations. */
-  async runNested(parent: Invocation, path: string, kind: FunctionKind, args: Json): Promise<string> {
+  async runNested(
+    parent: Invocation,
+    path: string,
+    kind: FunctionKind,
+    args: Json,
+  ): Promise<string> {
     const transaction = parent.transaction!;
     if (kind === "mutation" && parent.kind !== "mutation") {
       throw new UserError(`Queries cannot run mutations (${path}).`);
     }
     const { caller, requestId, now, random, logLines } = parent;
-    const child = newInvocation({ path, kind, transaction, caller, requestId, now, random, logLines });
+    const child = newInvocation({
+      path,
+      kind,
+      transaction,
+      caller,
+      requestId,
+      now,
+      random,
+      logLines,
+    });
     const run = () => this.#invoke(child, { path, args, caller: { ...caller, admin: true } });
     if (kind === "query") return this.#carry(run);
     const ran = this.#carry(() => this.#undoable(transaction, run));
@@ -181,7 +199,12 @@ export class Runner {
   }
 
   /** `ctx.runQuery`, `ctx.runMutation` and `ctx.runAction` of actions. */
-  async runFromAction(parent: Invocation, path: string, kind: FunctionKind, args: Json): Promise<string> {
+  async runFromAction(
+    parent: Invocation,
+    path: string,
+    kind: FunctionKind,
+    args: Json,
+  ): Promise<string> {
     const caller = { ...parent.caller, admin: true };
     const outcome = await this.run(kind, { path, args, caller });
     parent.logLines.push(...outcome.logLines);
@@ -287,4 +310,3 @@ async function withTimeout(ran: Promise<string>, path: string): Promise<string> 
     clearTimeout(timer);
   }
 }
-

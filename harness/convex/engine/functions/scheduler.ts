@@ -17,10 +17,15 @@ import type { Runner } from "./runner.ts";
 /** `setTimeout` counts in 31 bits. */
 const LONGEST_SLEEP_MS = 2 ** 31 - 1;
 const BATCH = 64;
+/** How long a stop waits for actions. */
+const GRACE_MS = 2_000;
 const KEPT_MS = 7 * 24 * 3600 * 1000;
 
 function byState(kind: string, limit: number, before?: number) {
-  const upper = before === undefined ? [] : [{ type: "Lt" as const, fieldPath: "scheduledTime", value: before }];
+  const upper =
+    before === undefined
+      ? []
+      : [{ type: "Lt" as const, fieldPath: "scheduledTime", value: before }];
   return {
     source: {
       type: "IndexRange" as const,
@@ -119,16 +124,21 @@ export class Scheduler {
     });
   }
 
-  /** Starts nothing more and waits for the actions that run. */
+  /** Starts nothing more and gives the actions that run a moment to end. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    await Promise.allSettled(this.#actions);
+    let late: NodeJS.Timeout | undefined;
+    const patience = new Promise((resolve) => (late = setTimeout(resolve, GRACE_MS)));
+    await Promise.race([Promise.allSettled(this.#actions), patience]);
+    clearTimeout(late);
   }
 
   async #look(): Promise<void> {
     clearTimeout(this.#timer);
-    const pending = await this.#runner.examine((transaction) => find(transaction, "pending", BATCH));
+    const pending = await this.#runner.examine((transaction) =>
+      find(transaction, "pending", BATCH),
+    );
     const due = pending.filter((job) => (job.scheduledTime as number) <= Date.now());
     // They start in their order, and are committed together.
     await Promise.all(due.map((job) => this.#runJob(job)));
@@ -172,7 +182,9 @@ export class Scheduler {
 
   #isPending(transaction: Transaction, id: Json): boolean {
     const json = transaction.get(id, SCHEDULED);
-    return json !== null && (JSON.parse(json) as { state: { kind: string } }).state.kind === "pending";
+    return (
+      json !== null && (JSON.parse(json) as { state: { kind: string } }).state.kind === "pending"
+    );
   }
 
   /** A function that was removed since it was scheduled fails as a mutation does. */

@@ -11,7 +11,12 @@ export interface Host {
   /** Runs a query or mutation as a part of the caller's transaction. */
   runNested: (caller: Invocation, path: string, kind: FunctionKind, args: Json) => Promise<string>;
   /** Runs a function from an action, each in a transaction of its own. */
-  runFromAction: (caller: Invocation, path: string, kind: FunctionKind, args: Json) => Promise<string>;
+  runFromAction: (
+    caller: Invocation,
+    path: string,
+    kind: FunctionKind,
+    args: Json,
+  ) => Promise<string>;
   schedule: (transaction: Transaction, path: string, args: Json, atMs: number) => string;
   cancel: (transaction: Transaction, id: Json) => void;
   /** Gives an action a transaction of its own to schedule in. */
@@ -29,7 +34,8 @@ const HANDLE = "function://";
 
 function pathOf(address: Address): string {
   if (address.name) return address.name;
-  if (address.functionHandle?.startsWith(HANDLE)) return address.functionHandle.slice(HANDLE.length);
+  if (address.functionHandle?.startsWith(HANDLE))
+    return address.functionHandle.slice(HANDLE.length);
   throw new UserError(
     `Functions of components are not supported by this engine (${address.reference ?? "no name"}).`,
   );
@@ -37,7 +43,9 @@ function pathOf(address: Address): string {
 
 function transactionOf(invocation: Invocation, call: string): Transaction {
   if (!invocation.transaction) {
-    throw new UserError(`${call} is not available in actions: use ctx.runQuery or ctx.runMutation.`);
+    throw new UserError(
+      `${call} is not available in actions: use ctx.runQuery or ctx.runMutation.`,
+    );
   }
   return invocation.transaction;
 }
@@ -51,7 +59,10 @@ function refuseSystemTable(table: string | null): void {
 type Arguments = Fields & { id: Json; table?: string; value: Json };
 
 /** Calls on documents: each answers JSON text at once. */
-const DOCUMENT_CALLS: Record<string, (args: Arguments, transaction: Transaction, now: number) => string> = {
+const DOCUMENT_CALLS: Record<
+  string,
+  (args: Arguments, transaction: Transaction, now: number) => string
+> = {
   "1.0/queryStream": (args, transaction) => {
     const queryId = transaction.openQuery(args.query as unknown as SerializedQuery);
     return `{"queryId":${queryId}}`;

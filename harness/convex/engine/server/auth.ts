@@ -63,7 +63,10 @@ const REGISTERED_CLAIMS = new Set(["iss", "sub", "aud", "exp", "nbf", "iat", "jt
 /** Keys inline in a `data:` address, else fetched and kept, and fetched again for a new key id. */
 function keySet(address: string): JWTVerifyGetKey {
   if (!address.startsWith("data:")) return createRemoteJWKSet(new URL(address));
-  const [head, body] = [address.slice(0, address.indexOf(",")), address.slice(address.indexOf(",") + 1)];
+  const [head, body] = [
+    address.slice(0, address.indexOf(",")),
+    address.slice(address.indexOf(",") + 1),
+  ];
   const text = head.endsWith(";base64")
     ? Buffer.from(body, "base64").toString()
     : decodeURIComponent(body);
@@ -134,7 +137,8 @@ export function readProviders(exported: unknown): Provider[] {
     throw new StartError("auth.config.ts: its default export has no list of providers");
   }
   return providers.map((config, i) => {
-    const needed = config.type === "customJwt" ? ["issuer", "jwks", "algorithm"] : ["domain", "applicationID"];
+    const needed =
+      config.type === "customJwt" ? ["issuer", "jwks", "algorithm"] : ["domain", "applicationID"];
     for (const field of needed) {
       if (!(config as unknown as Record<string, unknown>)[field]) {
         throw new StartError(`auth.config.ts: provider ${i + 1} has no ${field}`);
@@ -172,7 +176,10 @@ export class Authenticator {
     }
     const provider = this.#providers.find(({ issuers }) => issuers.includes(issuer ?? ""));
     if (!provider) {
-      return refuse("NoAuthProvider", `No auth provider found matching the given token (issuer ${issuer}).`);
+      return refuse(
+        "NoAuthProvider",
+        `No auth provider found matching the given token (issuer ${issuer}).`,
+      );
     }
     try {
       const { payload } = await jwtVerify(token, provider.keys, {
@@ -209,7 +216,10 @@ export class Authenticator {
   /** The caller an `Authorization` header names. */
   async fromHeader(header: string | undefined): Promise<Caller> {
     if (!header) return NOBODY;
-    const [scheme, value = ""] = [header.slice(0, header.indexOf(" ")), header.slice(header.indexOf(" ") + 1)];
+    const [scheme, value = ""] = [
+      header.slice(0, header.indexOf(" ")),
+      header.slice(header.indexOf(" ") + 1),
+    ];
     if (scheme === "Bearer") return (await this.user(value)).caller;
     if (scheme === "Convex") return this.admin(value);
     throw new RequestError(

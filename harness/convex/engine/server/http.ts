@@ -99,7 +99,10 @@ function queryOfAddress(url: URL): Fields {
   }
 }
 
-async function functionRequest(request: IncomingMessage, url: URL): Promise<FunctionRequest | null> {
+async function functionRequest(
+  request: IncomingMessage,
+  url: URL,
+): Promise<FunctionRequest | null> {
   const run = url.pathname.startsWith("/api/run/");
   const kind = run ? null : KINDS[url.pathname];
   if (kind === undefined) return null;

@@ -10,11 +10,13 @@ const SYNC = /^\/api\/([^/]+\/)?sync$/;
 /** Clients take a connection for dead after 30 s of silence. */
 const PING_MS = 5_000;
 const MAX_MESSAGE_BYTES = 64 << 20;
+/** How long a stop waits for requests and clients. */
+const GRACE_MS = 2_000;
 const HOST = "127.0.0.1";
 
 export interface Listener {
   port: number;
-  /** Stops taking requests, and answers those that run. */
+  /** Stops taking requests, and gives those that run a moment to be answered. */
   close: () => Promise<void>;
 }
 
@@ -39,9 +41,6 @@ function acceptSessions(server: Server, context: SessionContext): Set<Session> {
       });
     });
   });
-  server.on("close", () => {
-    for (const client of sockets.clients) client.terminate();
-  });
   return sessions;
 }
 
@@ -54,7 +53,9 @@ export async function listen(
   port: number,
   context: SessionContext & HttpContext,
 ): Promise<Listener> {
-  const server = createServer((request, response) => void handleRequest(context, request, response));
+  const server = createServer(
+    (request, response) => void handleRequest(context, request, response),
+  );
   server.keepAliveTimeout = 75_000;
   const sessions = acceptSessions(server, context);
   const pings = setInterval(() => {
@@ -62,7 +63,11 @@ export async function listen(
   }, PING_MS);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) =>
-      reject(new StartError(`cannot listen on ${HOST}:${port} (${messageOf(error)}): give another --port`)),
+      reject(
+        new StartError(
+          `cannot listen on ${HOST}:${port} (${messageOf(error)}): give another --port`,
+        ),
+      ),
     );
     server.listen(port, HOST, resolve);
   });
@@ -72,7 +77,14 @@ export async function listen(
     close: () =>
       new Promise((resolve) => {
         clearInterval(pings);
-        server.close(() => resolve());
+        const late = setTimeout(() => {
+          server.closeAllConnections();
+          for (const session of sessions) session.terminate();
+        }, GRACE_MS);
+        server.close(() => {
+          clearTimeout(late);
+          resolve();
+        });
         server.closeIdleConnections();
         for (const session of sessions) session.end();
       }),

@@ -101,7 +101,12 @@ export class Cursor {
   #fetch(): void {
     const { index, descending } = this.#range;
     const statement = descending ? this.#statements.descending : this.#statements.ascending;
-    this.#batch = statement.all(index, this.#low, this.#high, this.#batchSize) as unknown as EntryRow[];
+    this.#batch = statement.all(
+      index,
+      this.#low,
+      this.#high,
+      this.#batchSize,
+    ) as unknown as EntryRow[];
     this.#position = 0;
     this.#exhausted = this.#batch.length < this.#batchSize;
     const last = this.#batch.at(-1);

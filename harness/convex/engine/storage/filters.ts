@@ -25,7 +25,10 @@ const COMPARISONS: Record<string, (order: number) => boolean> = {
   $gte: (order) => order >= 0,
 };
 
-const ARITHMETIC: Record<string, [(a: number, b: number) => number, (a: bigint, b: bigint) => bigint]> = {
+const ARITHMETIC: Record<
+  string,
+  [(a: number, b: number) => number, (a: bigint, b: bigint) => bigint]
+> = {
   $add: [(a, b) => a + b, (a, b) => a + b],
   $sub: [(a, b) => a - b, (a, b) => a - b],
   $mul: [(a, b) => a * b, (a, b) => a * b],

@@ -1,4 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { messageOf } from "../failures.ts";
+import { log } from "../log.ts";
 import type { WalSync } from "./walsync.ts";
 
 /** The one lane in which all transactions run, one after another.
@@ -115,7 +117,13 @@ export class Lane {
     if (this.#awake) return;
     this.#awake = true;
     // What other sockets have to say in this round of the event loop joins the batch.
-    setImmediate(() => void this.#run());
+    setImmediate(() => {
+      this.#run().catch((error: unknown) => {
+        // Whoever waits would wait for ever; a supervisor can start what has ended.
+        log("error", `the lane of transactions broke (${messageOf(error)}): stopping`);
+        process.exit(1);
+      });
+    });
   }
 
   async #run(): Promise<void> {

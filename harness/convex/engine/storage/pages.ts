@@ -89,7 +89,7 @@ export function readPage(store: Store, transaction: Transaction, request: PageRe
   const to = endCursor === null ? null : decodeCursor(fingerprint, endCursor);
   const end = encodeCursor(fingerprint, { end: true });
   const range = rangeOf(store.catalog, query);
-  if (!range || from?.end) {
+  if (from?.end) {
     transaction.journal = end;
     return { page: [], isDone: true, continueCursor: end, splitCursor: null, pageStatus: null };
   }
@@ -98,9 +98,7 @@ export function readPage(store: Store, transaction: Transaction, request: PageRe
   const rest = narrow(range, from, to);
   const wanted = to ? Infinity : request.pageSize;
   const budget = to ? Infinity : (request.maximumRowsRead ?? MAX_ROWS_READ);
-  const cursor = transaction.track(
-    new Cursor(store.statements, rest, filters, wanted, budget),
-  );
+  const cursor = transaction.track(new Cursor(store.statements, rest, filters, wanted, budget));
   const rows: EntryRow[] = [];
   for (let row = cursor.next(); row; row = cursor.next()) rows.push(row);
 

@@ -1,7 +1,7 @@
 import { UserError } from "../failures.ts";
 import { type Json, present } from "../values/json.ts";
 import { above, encodeKey } from "../values/keys.ts";
-import type { Catalog, Index } from "./catalog.ts";
+import type { Catalog, Index, Table } from "./catalog.ts";
 import type { Filter } from "./filters.ts";
 
 /** The range of one index that a query asks for. */
@@ -41,7 +41,11 @@ function describe(range: RangeExpression[]): string {
   return range.map((part) => `${part.fieldPath} ${operator[part.type]} …`).join(", ");
 }
 
-function bounds(name: string, index: Index, range: RangeExpression[]): { low: Buffer; high: Buffer } {
+function bounds(
+  name: string,
+  index: Index,
+  range: RangeExpression[],
+): { low: Buffer; high: Buffer } {
   const equal: (Json | undefined)[] = [];
   let lower: RangeExpression | null = null;
   let upper: RangeExpression | null = null;
@@ -74,23 +78,28 @@ function bounds(name: string, index: Index, range: RangeExpression[]): { low: Bu
   };
 }
 
+/** A table nobody has written to yet is known from now on, so that who found it empty can be
+ *  told of its first document. */
+function tableNamed(catalog: Catalog, name: string): Table {
+  return catalog.find(name) ?? catalog.create(name);
+}
+
 /** Finds the range of a query.
  *
- *  @returns null if the table has never been written to, so that nothing can be found.
  *  @throws UserError for an unknown index or a range that is none.
  */
-export function rangeOf(catalog: Catalog, query: SerializedQuery): IndexRange | null {
+export function rangeOf(catalog: Catalog, query: SerializedQuery): IndexRange {
   const { source } = query;
   if (source.type === "Search") {
     throw new UserError(`Search index ${source.indexName} is not supported by this engine.`);
   }
   const descending = source.order === "desc";
   if (source.type === "FullTableScan") {
-    const index = catalog.find(source.tableName)?.indexes.get("by_creation_time");
-    return index ? { index: index.number, ...EVERYTHING, descending } : null;
+    const index = tableNamed(catalog, source.tableName).indexes.get("by_creation_time")!;
+    return { index: index.number, ...EVERYTHING, descending };
   }
   const [tableName, indexName] = source.indexName.split(".") as [string, string];
-  const index = catalog.find(tableName)?.indexes.get(indexName);
+  const index = tableNamed(catalog, tableName).indexes.get(indexName);
   if (!index) throw new UserError(`Index ${source.indexName} not found.`);
   return {
     index: index.number,

@@ -41,8 +41,8 @@ export class Transaction {
   readonly #store: Store;
   readonly #created: Table[] = [];
   readonly #pointReads: KeyRange[] = [];
-  readonly #cursors: (Cursor | null)[] = [];
-  readonly #open = new Map<number, Cursor | null>();
+  readonly #cursors: Cursor[] = [];
+  readonly #open = new Map<number, Cursor>();
   #opened = 0;
 
   constructor(store: Store, options: { writable: boolean; journal?: string | null }) {
@@ -53,8 +53,7 @@ export class Transaction {
 
   /** Everything read, for a query that is to run again when it changes. */
   reads(): KeyRange[] {
-    const scans = this.#cursors.filter((cursor) => cursor !== null).map((cursor) => cursor.read());
-    return [...this.#pointReads, ...scans];
+    return [...this.#pointReads, ...this.#cursors.map((cursor) => cursor.read())];
   }
 
   mark(): Mark {
@@ -81,7 +80,7 @@ export class Transaction {
     const limit = query.operators.find((part) => "limit" in part)?.limit ?? Infinity;
     const filters = query.operators.flatMap((part) => ("filter" in part ? [part.filter] : []));
     const range = rangeOf(this.#store.catalog, query);
-    const cursor = range && this.track(new Cursor(this.#store.statements, range, filters, limit));
+    const cursor = this.track(new Cursor(this.#store.statements, range, filters, limit));
     this.#open.set(++this.#opened, cursor);
     return this.#opened;
   }
@@ -92,8 +91,8 @@ export class Transaction {
 
   next(query: number): EntryRow | null {
     const cursor = this.#open.get(query);
-    if (cursor === undefined) throw new UserError("This query is closed.");
-    return cursor && cursor.next();
+    if (!cursor) throw new UserError("This query is closed.");
+    return cursor.next();
   }
 
   page(request: PageRequest): PageResult {
@@ -148,9 +147,14 @@ export class Transaction {
   ): Fields {
     const { table, number, old } = this.#existing(method, id, tableName);
     const { _id, _creationTime, ...fields } = change(old);
-    for (const [name, value] of [["_id", _id], ["_creationTime", _creationTime]] as const) {
+    for (const [name, value] of [
+      ["_id", _id],
+      ["_creationTime", _creationTime],
+    ] as const) {
       if (value !== undefined && value !== old[name]) {
-        throw new UserError(`Document with ID "${old._id as string}" cannot change its \`${name}\`.`);
+        throw new UserError(
+          `Document with ID "${old._id as string}" cannot change its \`${name}\`.`,
+        );
       }
     }
     const document: Fields = {
@@ -203,7 +207,9 @@ export class Transaction {
   }
 
   #read(number: number, id: string): string | null {
-    return (this.#store.statements.get.get(number, id) as { json: string } | undefined)?.json ?? null;
+    return (
+      (this.#store.statements.get.get(number, id) as { json: string } | undefined)?.json ?? null
+    );
   }
 
   #existing(method: string, id: Json, tableName: string | undefined) {
@@ -249,10 +255,13 @@ export class Transaction {
     const fields = value as Fields;
     for (const name in fields) {
       if (name.startsWith("_") && !(name === "_id" || name === "_creationTime")) {
-        throw new UserError(`Field '${name}' starts with an underscore, which is only allowed for system fields like '_id'`);
+        throw new UserError(
+          `Field '${name}' starts with an underscore, which is only allowed for system fields like '_id'`,
+        );
       }
     }
-    const problem = table.validator && validationError(table.validator, fields, this.#store.catalog.tableOfId);
+    const problem =
+      table.validator && validationError(table.validator, fields, this.#store.catalog.tableOfId);
     if (problem) {
       throw new UserError(
         `Failed to insert or update a document in table "${table.name}" because it does not match the schema: ${problem}`,

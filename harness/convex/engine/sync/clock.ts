@@ -12,6 +12,9 @@ export function decodeTimestamp(text: string): Timestamp {
   return Buffer.from(text, "base64").readBigUInt64LE();
 }
 
+/** A client that claims to have seen more than this of the future is not believed. */
+const FURTHEST_MS = 24 * 3600 * 1000;
+
 /** Never goes back, also when the machine's clock does. */
 export class Clock {
   #last: Timestamp = BigInt(Date.now()) * 1_000_000n;
@@ -30,6 +33,7 @@ export class Clock {
 
   /** Moves past a timestamp that a client got from an earlier run of the engine. */
   observe(timestamp: Timestamp): void {
-    if (timestamp > this.#last) this.#last = timestamp;
+    const furthest = BigInt(Date.now() + FURTHEST_MS) * 1_000_000n;
+    if (timestamp > this.#last && timestamp < furthest) this.#last = timestamp;
   }
 }

@@ -81,12 +81,7 @@ export class LiveQueries {
     this.#runner = runner;
   }
 
-  subscribe(
-    call: Call,
-    journal: string | null,
-    queryId: number,
-    stale: () => void,
-  ): Subscription {
+  subscribe(call: Call, journal: string | null, queryId: number, stale: () => void): Subscription {
     const key = JSON.stringify([call.path, call.args, call.caller.admin, journal]);
     let query = this.#queries.get(key);
     if (!query) {

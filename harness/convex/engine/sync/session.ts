@@ -8,12 +8,7 @@ import type { Authenticator } from "../server/auth.ts";
 import type { Lane } from "../storage/lane.ts";
 import { type Clock, decodeTimestamp, encodeTimestamp } from "./clock.ts";
 import { type LiveQueries, type Subscription, contentOf } from "./livequeries.ts";
-import {
-  type ClientMessage,
-  type StateVersion,
-  argumentsOf,
-  transitionText,
-} from "./protocol.ts";
+import { type ClientMessage, type StateVersion, argumentsOf, transitionText } from "./protocol.ts";
 import type { RequestLog } from "./requests.ts";
 
 /** What a session needs of the engine. */
@@ -72,6 +67,11 @@ export class Session {
     this.#socket.close(1001, "EngineStopping");
   }
 
+  /** Ends the connection of a client that does not end it itself. */
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
   close(): void {
     this.#closed = true;
     clearTimeout(this.#expiry);
@@ -103,7 +103,9 @@ export class Session {
       case "Event":
         return;
       default:
-        throw new Error(`unknown message type ${JSON.stringify((message as { type: unknown }).type)}`);
+        throw new Error(
+          `unknown message type ${JSON.stringify((message as { type: unknown }).type)}`,
+        );
     }
   }
 
@@ -207,8 +209,7 @@ export class Session {
     runner
       .mutation(call, {
         earlier: () => requests.find(this.#sessionId, message.requestId),
-        beforeCommit: (outcome) =>
-          requests.keep(this.#sessionId, message.requestId, outcome.value),
+        beforeCommit: (outcome) => requests.keep(this.#sessionId, message.requestId, outcome.value),
         onCommit: answer,
       })
       .then((outcome) => {

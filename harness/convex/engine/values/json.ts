@@ -8,15 +8,7 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 export type Fields = { [key: string]: Json };
 
 export type Kind =
-  | "undefined"
-  | "null"
-  | "int64"
-  | "float64"
-  | "boolean"
-  | "string"
-  | "bytes"
-  | "array"
-  | "object";
+  "undefined" | "null" | "int64" | "float64" | "boolean" | "string" | "bytes" | "array" | "object";
 
 /** What a value is. `undefined` stands for an absent field. */
 export function kindOf(value: Json | undefined): Kind {

@@ -155,12 +155,7 @@ function checkRecord(
   return null;
 }
 
-function check(
-  validator: Validator,
-  value: Json,
-  path: string,
-  tables: TableOfId,
-): Problem | null {
+function check(validator: Validator, value: Json, path: string, tables: TableOfId): Problem | null {
   switch (validator.type) {
     case "any":
       return null;

@@ -95,7 +95,8 @@ const IMPORTS = `
 `;
 
 describe("a changed schema", () => {
-  const rows = 'export const add = mutation({ handler: (ctx, row) => ctx.db.insert("rows", row) });';
+  const rows =
+    'export const add = mutation({ handler: (ctx, row) => ctx.db.insert("rows", row) });';
   const find = `export const find = query({ handler: (ctx, { n }) =>
     ctx.db.query("rows").withIndex("by_n", (q) => q.eq("n", n)).collect() });`;
   const before = { "rows.ts": IMPORTS + rows };
@@ -137,7 +138,7 @@ describe("the start is refused in one line", () => {
   });
 
   test("for a module that throws, with its place", async () => {
-    const functions = project({ "throws.ts": 'const a = 1;\nthrow new Error(`no ${a}`);\n' });
+    const functions = project({ "throws.ts": "const a = 1;\nthrow new Error(`no ${a}`);\n" });
     const { text } = await refusal({ functions });
     expect(lines(text)).toEqual(["convex: throws.ts:2:7: Error: no 1"]);
   });
@@ -151,7 +152,9 @@ describe("the start is refused in one line", () => {
   test("for a project that needs what the engine does not have", async () => {
     const functions = project({ "crons.ts": `${IMPORTS} export default cronJobs();` });
     const { text } = await refusal({ functions });
-    expect(lines(text)).toEqual([expect.stringMatching(/^convex: crons\.ts: cron jobs are not supported/)]);
+    expect(lines(text)).toEqual([
+      expect.stringMatching(/^convex: crons\.ts: cron jobs are not supported/),
+    ]);
   });
 
   test("for a database of a newer engine", async () => {
@@ -171,7 +174,9 @@ describe("the start is refused in one line", () => {
     writeFileSync(join(folder, "convex.db"), "this is not a database, and long enough to be read");
     const { code, text } = await refusal({ folder });
     expect(code).toBe(2);
-    expect(lines(text)).toEqual([expect.stringMatching(/cannot be used \(file is not a database\)/)]);
+    expect(lines(text)).toEqual([
+      expect.stringMatching(/cannot be used \(file is not a database\)/),
+    ]);
   });
 
   test("for a database in use", async () => {

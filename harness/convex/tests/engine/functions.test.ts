@@ -75,7 +75,8 @@ describe("documents", () => {
       ["int64", { $integer: "AQAAAAAAAAA=" }],
       ["null", null],
     ];
-    for (const [name, value] of values) await engine.run("mutation", "values:keep", { name, value });
+    for (const [name, value] of values)
+      await engine.run("mutation", "values:keep", { name, value });
     expect(await engine.run("query", "values:inOrder")).toEqual(
       values.map(([name]) => name).reverse(),
     );
@@ -120,7 +121,9 @@ describe("queries", () => {
       await engine.run("mutation", "notes:add", { room: "unique", rank, text: "same text" });
     }
     const one = engine.run("query", "notes:onlyOne", { text: "same text" });
-    await expect(one).rejects.toThrow("unique() query returned more than one result from table notes");
+    await expect(one).rejects.toThrow(
+      "unique() query returned more than one result from table notes",
+    );
   });
 
   test("must use an index's fields in order", async () => {
@@ -150,7 +153,7 @@ describe("pages", () => {
   async function allPages(path: string, room: string, numItems: number): Promise<number[][]> {
     const pages: number[][] = [];
     let cursor: string | null = null;
-    for (let isDone = false; !isDone; ) {
+    for (let isDone = false; !isDone;) {
       const paginationOpts = { numItems, cursor };
       const result = await engine.run("query", path, { room, paginationOpts });
       pages.push(result.page.map((note: { rank: number }) => note.rank));

@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ADMIN_KEY, ISSUER, type TestEngine, removeFolders, startEngine, token } from "./support.ts";
+import {
+  ADMIN_KEY,
+  ISSUER,
+  type TestEngine,
+  removeFolders,
+  startEngine,
+  token,
+} from "./support.ts";
 
 let engine: TestEngine;
 
@@ -41,7 +48,11 @@ describe("the HTTP API", () => {
   });
 
   test("prints whole numbers as floats, which the Python client needs", async () => {
-    const body = JSON.stringify({ path: "values:echo", args: { value: [1, "1"] }, format: "convex_encoded_json" });
+    const body = JSON.stringify({
+      path: "values:echo",
+      args: { value: [1, "1"] },
+      format: "convex_encoded_json",
+    });
     expect(await (await post("/api/query", body)).text()).toContain('"value":[1.0,"1"]');
   });
 
@@ -56,7 +67,13 @@ describe("the HTTP API", () => {
     ["a body that is not JSON", "/api/query", "{", 400, "BadJsonBody"],
     ["a body that is no object", "/api/query", "[]", 400, "BadJsonBody"],
     ["no path", "/api/query", "{}", 400, "BadConvexFunctionPath"],
-    ["arguments that are no object", "/api/query", '{"path":"a:b","args":7}', 400, "BadConvexFunctionArgs"],
+    [
+      "arguments that are no object",
+      "/api/query",
+      '{"path":"a:b","args":7}',
+      400,
+      "BadConvexFunctionArgs",
+    ],
     ["an unknown format", "/api/query", '{"path":"a:b","format":"xml"}', 400, "BadFormat"],
     ["an unknown address", "/api/nothing", "{}", 404, "NotFound"],
   ])("refuses %s", async (_, path, body, status, code) => {
@@ -92,8 +109,18 @@ describe("a function's failure", () => {
   });
 
   test.each([
-    ["unknown functions", "query", "notes:nothing", "Could not find public function for 'notes:nothing'."],
-    ["internal functions", "query", "people:secret", "Could not find public function for 'people:secret'."],
+    [
+      "unknown functions",
+      "query",
+      "notes:nothing",
+      "Could not find public function for 'notes:nothing'.",
+    ],
+    [
+      "internal functions",
+      "query",
+      "people:secret",
+      "Could not find public function for 'people:secret'.",
+    ],
     [
       "another kind",
       "mutation",
@@ -101,7 +128,12 @@ describe("a function's failure", () => {
       "Trying to execute values:echo as Mutation, but it is defined as Query.",
     ],
     ["wrong arguments", "query", "values:typed", "ArgumentValidationError: Object has multiple"],
-    ["a wrong result", "query", "values:wrongResult", "ReturnsValidationError: Value does not match"],
+    [
+      "a wrong result",
+      "query",
+      "values:wrongResult",
+      "ReturnsValidationError: Value does not match",
+    ],
   ])("tells of %s in Convex's words", async (_, kind, path, message) => {
     expect((await engine.call(kind, path)).errorMessage).toContain(message);
   });
@@ -120,7 +152,8 @@ describe("the admin key", () => {
 });
 
 describe("a user's token", () => {
-  const whoami = async (jwt: string) => engine.call("query", "people:whoami", {}, { authorization: `Bearer ${jwt}` });
+  const whoami = async (jwt: string) =>
+    engine.call("query", "people:whoami", {}, { authorization: `Bearer ${jwt}` });
 
   test("gives the identity Convex gives", async () => {
     const claims = { name: "Ann", email: "ann@example.com", email_verified: true, org: "o1" };
@@ -136,7 +169,11 @@ describe("a user's token", () => {
   });
 
   test("of a second provider is taken with its algorithm", async () => {
-    const jwt = await token({ issuer: "https://second.example", algorithm: "ES256", audience: null });
+    const jwt = await token({
+      issuer: "https://second.example",
+      algorithm: "ES256",
+      audience: null,
+    });
     expect((await whoami(jwt)).value.issuer).toBe("https://second.example");
   });
 

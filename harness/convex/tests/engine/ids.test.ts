@@ -36,7 +36,9 @@ describe("an id", () => {
   test("is refused with two neighbouring characters exchanged", () => {
     const refused = Array.from({ length: 500 }, (_, document) => {
       const id = newId({ table: FIRST_TABLE, document });
-      return parseId(id.slice(0, 20) + id[21] + id[20] + id.slice(22)) === null || id[20] === id[21];
+      return (
+        parseId(id.slice(0, 20) + id[21] + id[20] + id.slice(22)) === null || id[20] === id[21]
+      );
     });
     expect(refused.every(Boolean)).toBe(true);
   });

@@ -24,6 +24,10 @@ describe("numbers as floats", () => {
 });
 
 test("plain JSON has integers and bytes as text", () => {
-  const encoded = { n: { $integer: "AQAAAAAAAAA=" }, b: [{ $bytes: "AAE=" }], f: { $float: "AAAAAAAA8H8=" } };
+  const encoded = {
+    n: { $integer: "AQAAAAAAAAA=" },
+    b: [{ $bytes: "AAE=" }],
+    f: { $float: "AAAAAAAA8H8=" },
+  };
   expect(plainJson(encoded)).toEqual({ n: "1", b: ["AAE="], f: "Infinity" });
 });

@@ -17,7 +17,10 @@ const stateOf = (id: string, of = engine): Promise<string> => of.run("query", "j
 describe("a scheduled function", () => {
   test("runs when its time has come", async () => {
     const id = await engine.run("mutation", "jobs:addLater", { name: "soon", delayMs: 30 });
-    await eventually(() => stateOf(id), (state) => state === "success");
+    await eventually(
+      () => stateOf(id),
+      (state) => state === "success",
+    );
     expect(await rooms()).toContain("soon");
   });
 
@@ -31,20 +34,32 @@ describe("a scheduled function", () => {
   test("is not scheduled by a mutation that fails", async () => {
     const failing = engine.run("mutation", "jobs:failAfterScheduling", { name: "never" });
     await expect(failing).rejects.toThrow("undone");
-    const id = await engine.run("mutation", "jobs:addLater", { name: "later than never", delayMs: 0 });
-    await eventually(() => stateOf(id), (state) => state === "success");
+    const id = await engine.run("mutation", "jobs:addLater", {
+      name: "later than never",
+      delayMs: 0,
+    });
+    await eventually(
+      () => stateOf(id),
+      (state) => state === "success",
+    );
     expect(await rooms()).not.toContain("never");
   });
 
   test("that fails is marked, and leaves nothing", async () => {
     const id = await engine.run("mutation", "jobs:failLater");
-    await eventually(() => stateOf(id), (state) => state === "failed");
+    await eventually(
+      () => stateOf(id),
+      (state) => state === "failed",
+    );
     expect(await rooms()).not.toContain("must not stay");
   });
 
   test("may be an action", async () => {
     const id = await engine.run("mutation", "jobs:actLater", { name: "acted" });
-    await eventually(() => stateOf(id), (state) => state === "success");
+    await eventually(
+      () => stateOf(id),
+      (state) => state === "success",
+    );
     expect(await rooms()).toContain("acted");
   });
 
@@ -52,13 +67,20 @@ describe("a scheduled function", () => {
     const id = await engine.run("mutation", "jobs:addLater", { name: "cancelled", delayMs: 40 });
     await engine.run("mutation", "jobs:cancel", { id });
     const after = await engine.run("mutation", "jobs:addLater", { name: "after it", delayMs: 80 });
-    await eventually(() => stateOf(after), (state) => state === "success");
+    await eventually(
+      () => stateOf(after),
+      (state) => state === "success",
+    );
     expect(await stateOf(id)).toBe("canceled");
     expect(await rooms()).not.toContain("cancelled");
   });
 
   test("runs in the order of its time among many", async () => {
-    for (const [name, delayMs] of [["third", 90], ["first", 30], ["second", 60]] as const) {
+    for (const [name, delayMs] of [
+      ["third", 90],
+      ["first", 30],
+      ["second", 60],
+    ] as const) {
       await engine.run("mutation", "jobs:addLater", { name, delayMs });
     }
     await eventually(rooms, (names) => names.includes("third"));
@@ -87,7 +109,10 @@ describe("after the engine was killed", () => {
     const id = await first.run("mutation", "jobs:addLater", { name: "survivor", delayMs: 150 });
     await first.stop("SIGKILL");
     const second = await startEngine({ folder: first.folder });
-    await eventually(() => stateOf(id, second), (state) => state === "success");
+    await eventually(
+      () => stateOf(id, second),
+      (state) => state === "success",
+    );
     expect((await rooms(second)).filter((name) => name === "survivor")).toHaveLength(1);
     await second.stop();
   });
@@ -95,7 +120,10 @@ describe("after the engine was killed", () => {
   test("an action that ran is not run again, and is marked failed", async () => {
     const first = await startEngine();
     const id = await first.run("mutation", "jobs:hangLater");
-    await eventually(() => stateOf(id, first), (state) => state === "inProgress");
+    await eventually(
+      () => stateOf(id, first),
+      (state) => state === "inProgress",
+    );
     await first.stop("SIGKILL");
     const second = await startEngine({ folder: first.folder });
     expect(await stateOf(id, second)).toBe("failed");

@@ -137,7 +137,9 @@ export async function startEngine(options: StartOptions = {}): Promise<TestEngin
 }
 
 /** Starts an engine that is to refuse, and answers how it ended. */
-export async function refusal(options: StartOptions): Promise<{ code: number | null; text: string }> {
+export async function refusal(
+  options: StartOptions,
+): Promise<{ code: number | null; text: string }> {
   const child = spawnEngine(options, options.folder ?? temporaryFolder());
   let text = "";
   child.stderr!.on("data", (data: Buffer) => (text += data.toString()));

@@ -36,7 +36,12 @@ function connect(): ConvexClient {
 function watch(client: ConvexClient, path: string, args: object) {
   const seen: any[] = [];
   const failures: Error[] = [];
-  client.onUpdate(query(path), args, (value) => seen.push(value), (error) => failures.push(error));
+  client.onUpdate(
+    query(path),
+    args,
+    (value) => seen.push(value),
+    (error) => failures.push(error),
+  );
   return { seen, failures };
 }
 

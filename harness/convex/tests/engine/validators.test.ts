@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import type { Json } from "../../engine/values/json.ts";
 import { type Validator, validationError } from "../../engine/values/validators.ts";
 
-const tables = (id: string) => (id.startsWith("n:") ? "notes" : id.startsWith("u:") ? "users" : null);
+const tables = (id: string) =>
+  id.startsWith("n:") ? "notes" : id.startsWith("u:") ? "users" : null;
 
 /** The official package keeps a validator's JSON form out of its types. */
 function errorOf(validator: object, value: Json): string | null {
@@ -34,7 +35,7 @@ describe("accepts", () => {
 describe("refuses, in Convex's words,", () => {
   test("a value of another type", () => {
     expect(errorOf(v.object({ a: v.array(v.string()) }), { a: ["x", 1] })).toBe(
-      'Value does not match validator.\nPath: .a[1]\nValue: 1.0\nValidator: v.string()',
+      "Value does not match validator.\nPath: .a[1]\nValue: 1.0\nValidator: v.string()",
     );
   });
 
@@ -76,7 +77,9 @@ describe("refuses, in Convex's words,", () => {
   });
 
   test("a record's key", () => {
-    expect(errorOf(v.record(v.id("notes"), v.number()), { "u:1": 1 })).toContain("from table `users`");
+    expect(errorOf(v.record(v.id("notes"), v.number()), { "u:1": 1 })).toContain(
+      "from table `users`",
+    );
   });
 
   test("several problems at once, listing each", () => {
