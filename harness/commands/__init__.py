@@ -1,0 +1,17 @@
+"""The commands that run the pipeline; each imports what it needs when it is called."""
+
+from collections.abc import Callable
+
+import typer
+
+from harness.commands import chat, doctor, local, token, ui, up
+
+# By name, so that the command line knows which need no other package.
+REGISTER: dict[str, Callable[[typer.Typer], None]] = {
+    "up": up.register,
+    "chat": chat.register,
+    "doctor": doctor.register,
+    "token": token.register,
+    "local": local.register,
+    "ui": ui.register,
+}
