@@ -54,7 +54,7 @@ def eval_retrieval(
         from evals.tasks.retrieval import PARTS, evaluate_retrieval
         from harness.services import build_services
 
-        data = load_conversations(dataset, split, data_dir)
+        data = load_conversations(split, name=dataset, data_dir=data_dir)
         async with (
             measuring_stack(settings, PARTS, console) as measured,
             await build_services(measured.settings) as services,
@@ -80,9 +80,11 @@ def eval_tools(
     async def run(settings: Settings, console: Console) -> "Evaluation":
         from evals.datasets.loader import load_tools
         from evals.tasks.tools import evaluate_tools
+        from harness.services import build_services
 
-        data = load_tools(dataset, split, data_dir)
-        return await evaluate_tools(settings, data, console=console, limit=limit)
+        data = load_tools(split, name=dataset, data_dir=data_dir)
+        async with await build_services(settings) as services:
+            return await evaluate_tools(services, data, console=console, limit=limit)
 
     _measure(run, f"{dataset}-{split}", json, track)
 

@@ -57,12 +57,13 @@ class TableData:
 
 @dataclass(frozen=True)
 class Section:
-    """One part of the page; `origin` says what its figures rest on."""
+    """One part of the page: table, charts, closing table; `origin` says what it rests on."""
 
     title: str
     intro: str = ""
     table: TableData | None = None
     charts: tuple[Chart, ...] = ()
+    closing: TableData | None = None
     origin: str = ""
     simulated: bool = False
 
@@ -139,6 +140,8 @@ def _section(section: Section, specs: list[dict[str, Any]]) -> str:
             f"<figcaption>{html.escape(item.reading)}</figcaption></figure>"
         )
         specs.append(spec)
+    if section.closing:
+        parts.append(_table(section.closing))
     if section.origin:
         parts.append(f'<p class="origin">{html.escape(section.origin)}</p>')
     return "".join([*parts, "</section>"])

@@ -48,8 +48,7 @@ def retrieval_section(document: Document, rows: pl.DataFrame) -> Section:
         "Conversations were written through the store and indexed by the pipeline's own step; each "
         "question was asked in a new thread through the production gather step, and the memories "
         "that it would show a model were scored against the messages that hold the answer.",
-        _misses(missed) if missed.height else None,
-        (
+        charts=(
             Chart(
                 mean_by_slice(means, f"recall@10: share of evidence in the first {DEPTH}"),
                 f"All questions: {means[0]['value']:.2f}. Lines are 95 % intervals; where two "
@@ -62,6 +61,7 @@ def retrieval_section(document: Document, rows: pl.DataFrame) -> Section:
                 f"{missed.height} had none among the first {DEPTH}.",
             ),
         ),
+        closing=_misses(missed) if missed.height else None,
         origin=describe(document),
     )
 

@@ -165,13 +165,13 @@ def _check_split(split: str) -> None:
 
 
 def load_conversations(
-    name: str = "conversations", split: str = "test", data_dir: Path | None = None
+    split: str = "test", *, name: str = "conversations", data_dir: Path | None = None
 ) -> ConversationSet:
     """Read a conversation set.
 
     Args:
-        name: its folder's name.
         split: `tune`, `test` or `all`; only threads with a question of the split are kept.
+        name: its folder's name.
         data_dir: see `find_dataset`.
 
     Raises:
@@ -213,12 +213,14 @@ def _check_evidence(folder: Path, question: Question, thread_of: dict[str, str])
             )
 
 
-def load_tools(name: str = "tools", split: str = "test", data_dir: Path | None = None) -> ToolSet:
+def load_tools(
+    split: str = "test", *, name: str = "tools", data_dir: Path | None = None
+) -> ToolSet:
     """Read a tool set.
 
     Args:
-        name: its folder's name.
         split: `tune`, `test` or `all`; the catalogue is the same for each.
+        name: its folder's name.
         data_dir: see `find_dataset`.
 
     Raises:

@@ -107,7 +107,13 @@ async def evaluate_retrieval(
     record = public_settings(settings) | sample_settings(
         questions=len(questions), threads=len(threads), messages=turns, asked_in="a new thread"
     )
-    document = build_document("eval retrieval", figures, record, engines=engines, dataset=data.info)
+    document = build_document(
+        "eval retrieval",
+        figures,
+        record,
+        engines=(engines or {}) | {"embedder": settings.embedder},
+        dataset=data.info,
+    )
     return Evaluation(document, rows)
 
 

@@ -22,9 +22,8 @@ from evals.tasks.result import (
     sample_settings,
     spread_evenly,
 )
-from harness.context.embeddings import build_embedder
 from harness.models import Effect
-from harness.settings import Settings
+from harness.services import Services
 from harness.tools.registry import ToolSpec
 from harness.tools.selection import ToolSelector
 
@@ -34,7 +33,7 @@ TIMEOUT_S = 30.0
 
 
 async def evaluate_tools(
-    settings: Settings,
+    services: Services,
     data: ToolSet,
     *,
     console: Console,
@@ -45,37 +44,41 @@ async def evaluate_tools(
     Requests are served one at a time, so that latencies are those of an idle system.
 
     Args:
-        settings: name the embedder and how many tools are offered.
+        services: the production parts; the selector is made anew over the catalogue of the set.
         data: catalogue and requests of one split.
         console: where progress goes.
         limit: at most so many requests, spread over the set.
     """
     started = time.perf_counter()
-    embedder = build_embedder(settings)
-    try:
-        selector = ToolSelector(embedder, catalogue_specs(data))
-        await selector.prepare()
-        queries = spread_evenly(data.queries, limit)
+    settings = services.settings
+    selector = ToolSelector(services.memory.embedder, catalogue_specs(data))
+    await selector.prepare()
+    queries = spread_evenly(data.queries, limit)
 
-        async def measure(query: ToolQuery) -> Row:
-            return await _select(selector, query, settings.tools_offered)
+    async def measure(query: ToolQuery) -> Row:
+        return await _select(selector, query, settings.tools_offered)
 
-        rows = await run_samples(
-            queries,
-            measure,
-            failed=_failed,
-            label="tools",
-            console=console,
-            in_flight=1,
-            timeout_s=TIMEOUT_S,
-        )
-    finally:
-        embedder.close()
+    rows = await run_samples(
+        queries,
+        measure,
+        failed=_failed,
+        label="tools",
+        console=console,
+        in_flight=1,
+        timeout_s=TIMEOUT_S,
+    )
     figures = _figures(rows) | {"seconds": figure(time.perf_counter() - started, "s")}
     record = public_settings(settings) | sample_settings(
         requests=len(queries), catalogue=len(data.tools), exemplars_a_tool=0
     )
-    return Evaluation(build_document("eval tools", figures, record, dataset=data.info), rows)
+    document = build_document(
+        "eval tools",
+        figures,
+        record,
+        engines={"embedder": settings.embedder},
+        dataset=data.info,
+    )
+    return Evaluation(document, rows)
 
 
 def catalogue_specs(data: ToolSet) -> list[ToolSpec]:

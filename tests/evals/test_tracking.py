@@ -8,7 +8,6 @@ from harness.errors import HarnessError
 from harness.settings import Settings
 
 
-
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
     return Settings(home=tmp_path_factory.mktemp("home"))

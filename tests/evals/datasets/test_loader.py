@@ -29,7 +29,7 @@ def _edit_line(path: Path, index: int, **changes):
 
 def _message(data_dir, **more):
     with pytest.raises(DatasetError) as raised:
-        load_conversations("mine", data_dir=data_dir, **more)
+        load_conversations(name="mine", data_dir=data_dir, **more)
     text = str(raised.value)
     assert "\n" not in text
     return text
@@ -45,7 +45,7 @@ def test_a_data_dir_comes_before_the_projects_own_sets(copied):
 def test_the_hash_is_that_of_the_files_whatever_the_split(copied):
     expected = folder_sha256(copied / "mine", CONVERSATION_FILES)
     for split in ("tune", "test", "all"):
-        assert load_conversations("mine", split, copied).info.sha256 == expected
+        assert load_conversations(split, name="mine", data_dir=copied).info.sha256 == expected
 
 
 def test_the_hash_changes_with_one_byte(copied):
@@ -57,7 +57,7 @@ def test_the_hash_changes_with_one_byte(copied):
 
 def test_an_unknown_dataset_names_those_there_are(tmp_path):
     with pytest.raises(DatasetError, match=r"'nope' not found.*own: tools"):
-        load_tools("nope", data_dir=tmp_path)
+        load_tools(name="nope", data_dir=tmp_path)
 
 
 def test_an_unknown_split_names_those_there_are(copied):
@@ -82,7 +82,7 @@ def test_evidence_that_does_not_exist_is_named(copied):
 
 
 def test_evidence_of_another_thread_is_refused(copied):
-    other = load_conversations("mine", "tune", copied).questions[0].evidence[0]
+    other = load_conversations("tune", name="mine", data_dir=copied).questions[0].evidence[0]
     _edit_line(copied / "mine" / "questions.jsonl", 0, evidence=[other])
     assert "is of thread" in _message(copied)
 
@@ -108,4 +108,4 @@ def test_a_query_for_an_unknown_tool_is_refused(tmp_path):
     shutil.copytree(OWN / "tools", tmp_path / "mine")
     _edit_line(tmp_path / "mine" / "queries.jsonl", 0, tools=["fly"])
     with pytest.raises(DatasetError, match="'fly' is not in catalogue"):
-        load_tools("mine", data_dir=tmp_path)
+        load_tools(name="mine", data_dir=tmp_path)
