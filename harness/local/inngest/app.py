@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from harness.local.inngest import api, inspection
+from harness.local.inngest import api, graphql, inspection
 from harness.local.inngest.engine import Engine, Options
 from harness.local.inngest.journal import JournalError
 
@@ -48,6 +48,7 @@ def create_app(
             Route("/health", _health, methods=["GET"]),
             *api.ROUTES,
             *inspection.ROUTES,
+            *graphql.ROUTES,
         ],
         lifespan=lifespan,
     )

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from harness.local.inngest._times import parse_duration
 from harness.local.inngest.expressions import Expression, ExpressionError, compile_expression
@@ -74,9 +75,13 @@ class Function:
 
     def step_url(self, step: str) -> str:
         """The address that runs `step`, or finds the next steps where it is `step`."""
+        return self._url_of_a_step + quote(step)
+
+    @cached_property
+    def _url_of_a_step(self) -> str:
         parts = urlsplit(self.url)
-        query = dict(parse_qsl(parts.query)) | {"stepId": step}
-        return urlunsplit(parts._replace(query=urlencode(query)))
+        query = [(key, value) for key, value in parse_qsl(parts.query) if key != "stepId"]
+        return urlunsplit(parts._replace(query=urlencode([*query, ("stepId", "")])))
 
 
 def parse_function(app_id: str, raw: Any) -> Function:

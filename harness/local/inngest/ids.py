@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-import secrets
+import random
 import time
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -22,7 +22,7 @@ def ulid(at_ms: int, entropy: bytes | None = None) -> str:
         at_ms: the time it sorts by, in milliseconds since the epoch.
         entropy: ten bytes; random when not given.
     """
-    value = (at_ms << 80) | int.from_bytes(entropy or secrets.token_bytes(_ENTROPY_BYTES), "big")
+    value = (at_ms << 80) | int.from_bytes(entropy or random.randbytes(_ENTROPY_BYTES), "big")
     return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))
 
 

@@ -187,22 +187,20 @@ class Machine:
     ) -> None:
         run, op = pending.run, item["op"]
         name = str(item.get("displayName") or item.get("name") or item["id"])
-        match op:
-            case "StepRun":
-                memo = _memo(data=item.get("data"))
-                self._memoize(pending, op, memo, tx, step=item["id"], name=name)
-            case "StepError" | "StepFailed":
-                self._step_failed(pending, item, name, retriable and op == "StepError", tx)
-            case "InvokeFunction":
-                self._invoke(run, item, name, tx)
-            case _:
-                try:
-                    asked = operations.ask(run, item, name)
-                except operations.OperationError as problem:
-                    error = answers.error("UnsupportedStep", f"step {name!r}: {problem}")
-                    self._finish(run, Status.FAILED, tx, problem=error)
-                    return
-                self._wait_for(asked, tx)
+        try:
+            match op:
+                case "StepRun":
+                    memo = _memo(data=item.get("data"))
+                    self._memoize(pending, op, memo, tx, step=item["id"], name=name)
+                case "StepError" | "StepFailed":
+                    self._step_failed(pending, item, name, retriable and op == "StepError", tx)
+                case "InvokeFunction":
+                    self._invoke(run, item, name, tx)
+                case _:
+                    self._wait_for(operations.ask(run, item, name), tx)
+        except operations.OperationError as problem:
+            error = answers.error("UnsupportedStep", f"step {name!r}: {problem}")
+            self._finish(run, Status.FAILED, tx, problem=error)
 
     def _step_failed(
         self,

@@ -1,6 +1,7 @@
 """The steps a function asks the engine for, and the events the engine sends itself."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -31,29 +32,38 @@ def ask(run: Run, item: dict[str, Any], name: str) -> Pending:
     Raises:
         OperationError: it is of a kind the engine does not know, or malformed.
     """
-    opts = item.get("opts") or {}
+    with _reading(item):
+        return _ask(run, item, name, item.get("opts") or {})
+
+
+@contextmanager
+def _reading(item: dict[str, Any]) -> Iterator[None]:
+    try:
+        yield
+    except OperationError:
+        raise
+    except ExpressionError as error:
+        raise OperationError(str(error)) from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise OperationError(f"{item['op']} is malformed: {error!r}") from None
+
+
+def _ask(run: Run, item: dict[str, Any], name: str, opts: dict[str, Any]) -> Pending:
     now = now_ms()
     asked = Pending(
         run, item["id"], Kind.STEP, name, race=opts.get("parallelMode") == "race", queued_at=now
     )
-    try:
-        match item["op"]:
-            case "StepPlanned" | "Step":
-                pass
-            case "Sleep":
-                asked.kind, asked.due_at = Kind.SLEEP, parse_time(item["name"])
-            case "WaitForEvent":
-                asked.kind, asked.due_at = Kind.WAIT, now + parse_duration(opts["timeout"])
-                asked.data = {"event": item["name"], "if": opts.get("if")}
-                listener(asked)  # compiles the expression, or raises
-            case other:
-                raise OperationError(f"the local Inngest engine does not support {other!r} steps")
-    except ExpressionError as error:
-        raise OperationError(str(error)) from None
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, OperationError):
-            raise
-        raise OperationError(f"{item['op']} is malformed: {error}") from None
+    match item["op"]:
+        case "StepPlanned" | "Step":
+            pass
+        case "Sleep":
+            asked.kind, asked.due_at = Kind.SLEEP, parse_time(item["name"])
+        case "WaitForEvent":
+            asked.kind, asked.due_at = Kind.WAIT, now + parse_duration(opts["timeout"])
+            asked.data = {"event": item["name"], "if": opts.get("if")}
+            listener(asked)  # compiles the expression, or raises
+        case other:
+            raise OperationError(f"the local Inngest engine does not support {other!r} steps")
     return asked
 
 
@@ -69,7 +79,16 @@ def listener(waiting: Pending) -> Listener:
 
 
 def invocation(run: Run, item: dict[str, Any], name: str) -> tuple[Pending, Event]:
-    """What an invoked function makes its run wait for, and the event that starts it."""
+    """What an invoked function makes its run wait for, and the event that starts it.
+
+    Raises:
+        OperationError: it is malformed.
+    """
+    with _reading(item):
+        return _invocation(run, item, name)
+
+
+def _invocation(run: Run, item: dict[str, Any], name: str) -> tuple[Pending, Event]:
     opts, now = item.get("opts") or {}, now_ms()
     timeout = opts.get("timeout")
     asked = Pending(

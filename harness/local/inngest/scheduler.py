@@ -3,7 +3,8 @@
 import asyncio
 import logging
 
-from harness.local.inngest.answers import Answer, Refused
+from harness.local.inngest import answers
+from harness.local.inngest.answers import Answer, Failed, Refused
 from harness.local.inngest.executor import Executor
 from harness.local.inngest.flow import concurrency
 from harness.local.inngest.flow.concurrency import Gate, Ticket
@@ -103,7 +104,11 @@ class Scheduler:
         pending.calling, pending.started_at = True, now_ms()
         pending.run.started_at = pending.run.started_at or pending.started_at
         try:
-            answer = await self._executor.call(function, pending)
+            answer: Answer = await self._executor.call(function, pending)
+        except Exception as error:
+            # Whatever it was, the run must not hang: it is an attempt that failed.
+            log.exception("calling %s of run %s failed", function.id, pending.run.id)
+            answer = Failed(answers.error("EngineError", f"the engine could not call: {error!r}"))
         finally:
             self._gate.leave(ticket)
         self._note_reach(function.app_id, pending, answer)
