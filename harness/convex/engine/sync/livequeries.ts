@@ -139,6 +139,8 @@ export class LiveQueries {
 
   #keep(query: LiveQuery, caller: string, run: QueryRun): Result {
     const result: Result = { query, caller, body: bodyOf(run), intervals: [] };
+    // Whoever asked may have left meanwhile, and nobody would forget what is kept now.
+    if (!query.subscriptions.size) return result;
     for (const { index, low, high } of run.reads) {
       if (low >= high) continue;
       let tree = this.#trees.get(index);

@@ -83,6 +83,9 @@ export class Session {
 
   async #handle(message: ClientMessage): Promise<void> {
     if (this.#closed) return;
+    if (!this.#sessionId && message.type !== "Connect") {
+      throw new Error(`a session begins with Connect, not ${message.type}`);
+    }
     switch (message.type) {
       case "Connect":
         this.#sessionId = message.sessionId;
@@ -265,7 +268,8 @@ export class Session {
       this.#stale.delete(subscription);
       const body = await this.#context.queries.result(subscription.query, this.#caller);
       const content = contentOf(body);
-      if (content === subscription.sent) continue;
+      const removed = this.#subscriptions.get(subscription.queryId) !== subscription;
+      if (removed || content === subscription.sent) continue;
       subscription.sent = content;
       modifications.push(`{"queryId":${subscription.queryId},${body}}`);
     }
