@@ -18,7 +18,7 @@ _SECRET_NAMES = re.compile(
 _SECRET_TEXT = re.compile(
     r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"  # a JWT
     r"|\b(?:sk|signkey|ak|mt|oat|m2m)[-_][\w-]{12,}"  # OpenAI's, Inngest's and Clerk's keys
-    r"|(?<=Bearer )[^\s\"']+|(?<=Convex )[\w-]+\|[^\s\"']+"
+    r"|(?<=Bearer )[^\s\"']+|(?<=Convex )[^\s\"']*\|[^\s\"']+"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----"
 )
 
