@@ -1,0 +1,83 @@
+import polars as pl
+import pytest
+
+from evals.datasets.loader import load_conversations
+from evals.tasks.retrieval import METRICS, evaluate_retrieval
+
+
+@pytest.fixture(scope="module")
+def data():
+    """The tuning conversation, cut to its first questions to be quick."""
+    return load_conversations("tune")
+
+
+@pytest.fixture
+async def evaluation(services, data, console):
+    return await evaluate_retrieval(services, data, console=console, limit=6)
+
+
+async def test_a_small_run_scores_every_metric_of_every_question(evaluation):
+    assert evaluation.rows.height == 6
+    assert evaluation.rows.select(METRICS).null_count().sum_horizontal().item() == 0
+    assert set(METRICS) <= set(evaluation.document.figures)
+
+
+async def test_found_messages_are_named_as_in_the_dataset(evaluation, data):
+    known = {turn.id for turns in data.threads.values() for turn in turns}
+    assert set(evaluation.rows["found"].explode()) <= known
+
+
+async def test_scores_follow_from_what_was_found(evaluation):
+    for row in evaluation.rows.iter_rows(named=True):
+        hits = len(set(row["found"][:10]) & set(row["gold"]))
+        assert row["recall@10"] == pytest.approx(hits / len(row["gold"]))
+        assert row["hit@10"] == float(hits > 0)
+
+
+async def test_the_record_says_which_data_and_settings(evaluation, data):
+    document = evaluation.document
+    assert document.dataset.sha256 == data.info.sha256
+    assert document.dataset.split == "tune"
+    assert document.settings["memory_hits"] == 10
+    assert document.settings["eval.questions"] == 6
+
+
+async def test_nothing_stays_in_memory(services, data, console):
+    users = []
+    index = services.memory.index
+
+    async def watched(user_id, thread_id, messages):
+        users.append(user_id)
+        await index(user_id, thread_id, messages)
+
+    services.memory.index = watched
+    await evaluate_retrieval(services, data, console=console, limit=1)
+    assert users
+    assert [await services.memory.count(user) for user in users] == [0] * len(users)
+
+
+async def test_two_runs_differ_in_nothing_but_timings(services, data, console):
+    kept = ["sample", "found", *METRICS]
+    first = await evaluate_retrieval(services, data, console=console, limit=4)
+    second = await evaluate_retrieval(services, data, console=console, limit=4)
+    assert first.rows.select(kept).equals(second.rows.select(kept))
+
+
+async def test_memory_that_fails_counts_as_misses_with_a_reason(services, data, console):
+    async def broken(*_):
+        raise ConnectionError("no answer from memory")
+
+    services.memory.retrieve = broken
+    evaluation = await evaluate_retrieval(services, data, console=console, limit=3)
+    assert evaluation.document.figures["failed"].value == 3
+    assert evaluation.document.figures["recall@10"].value == 0
+    assert evaluation.rows.filter(pl.col("error").str.contains("no answer from memory")).height == 3
+
+
+async def test_memory_that_returns_nothing_is_a_failure(services, data, console):
+    async def empty(*_):
+        return []
+
+    services.memory.retrieve = empty
+    evaluation = await evaluate_retrieval(services, data, console=console, limit=2)
+    assert evaluation.rows["error"].str.contains("nothing was retrieved").all()

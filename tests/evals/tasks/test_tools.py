@@ -1,0 +1,65 @@
+import pytest
+
+from evals.datasets.loader import CatalogueTool, DatasetInfo, ToolQuery, ToolSet, load_tools
+from evals.tasks.tools import RANKED, catalogue_specs, evaluate_tools
+from harness.tools.selection import ToolSelector
+
+SCHEMA = {"type": "object", "properties": {}, "required": []}
+
+
+@pytest.fixture
+async def evaluation(services, console):
+    return await evaluate_tools(services, load_tools("tune"), console=console, limit=12)
+
+
+async def test_every_agreed_figure_is_there(evaluation):
+    assert {*RANKED, "abstain_precision", "abstain_recall", "ece", "seconds"} <= set(
+        evaluation.document.figures
+    )
+
+
+async def test_ranking_is_scored_only_where_a_tool_is_needed(evaluation):
+    for row in evaluation.rows.iter_rows(named=True):
+        assert (row["top1"] is None) == (not row["gold"])
+
+
+async def test_figures_agree_with_the_rows(evaluation):
+    rows = evaluation.rows
+    figures = evaluation.document.figures
+    assert figures["top1"].value == pytest.approx(rows["top1"].mean())
+    assert figures["top1"].n == rows["top1"].count()
+    said_none = rows.filter(rows["abstained"] == 1)
+    if said_none.height:
+        expected = said_none["none_needed"].mean()
+        assert figures["abstain_precision"].value == pytest.approx(expected)
+
+
+async def test_what_is_chosen_is_what_the_production_selector_offers_first(
+    evaluation, embedder, eval_settings
+):
+    selector = ToolSelector(embedder, catalogue_specs(load_tools("tune")))
+    for row in evaluation.rows.iter_rows(named=True):
+        selection = await selector.select(row["query"], eval_settings.tools_offered)
+        offered = [candidate.name for candidate in selection.candidates]
+        assert row["offered"] == offered
+        assert row["chosen"] == (offered[0] if selection.needed else None)
+
+
+async def test_a_selection_that_fails_is_wrong_in_every_count(services, console, monkeypatch):
+    async def broken(*_):
+        raise RuntimeError("no embedder")
+
+    monkeypatch.setattr(ToolSelector, "select", broken)
+    data = ToolSet(
+        info=DatasetInfo(name="two", sha256="0" * 64, split="test"),
+        tools=(CatalogueTool(name="ring", description="Ring a bell.", parameters=SCHEMA),),
+        queries=(
+            ToolQuery(id="a", split="test", text="ring the bell", tools=("ring",)),
+            ToolQuery(id="b", split="test", text="thanks", tools=()),
+        ),
+    )
+    figures = (await evaluate_tools(services, data, console=console)).document.figures
+    assert figures["failed"].value == 2
+    for name in ("top1", "recall@10", "accuracy", "abstain_precision", "abstain_recall"):
+        assert figures[name].value == 0
+    assert figures["ece"].value == 1
