@@ -1,18 +1,20 @@
-"""The prompt for models of some hundred million parameters.
+"""The prompts for models of some hundred million parameters.
 
 They answer from one short context that stands beside the question, and lose the thread in a long
-chat. The shape is what SmolLM2-135M-Instruct was measured to answer best with.
+chat. The shapes are what SmolLM2-135M-Instruct was measured to answer best with.
 """
 
 import json
+import re
 
 from openai.types.chat import ChatCompletionMessageParam
 
 from harness.llm.turns import TurnRequest
 
-SYSTEM = "You answer questions with a sentence from the context."
-SYSTEM_WITHOUT_CONTEXT = "You are a friendly assistant. Answer in one short sentence."
-EXAMPLES = (
+CHAT_SYSTEM = "You are a friendly assistant. Answer in one short sentence."
+
+CONTEXT_SYSTEM = "You answer questions with a sentence from the context."
+CONTEXT_EXAMPLES = (
     (
         "Where does Mia work?",
         "Mia works at the harbour. Her brother is a baker.",
@@ -21,35 +23,83 @@ EXAMPLES = (
     ("How many chairs are there?", "The hall has 40 chairs and 8 tables.", "There are 40 chairs."),
     ("What colour is the door?", "Paul painted the door green in May.", "The door is green."),
 )
+
+RESULT_SYSTEM = "You tell the user the result of their request."
+RESULT_EXAMPLES = (
+    (
+        "List the songs on the album",
+        "intro.mp3, river.mp3",
+        "The songs on the album are intro.mp3 and river.mp3.",
+    ),
+    (
+        "Wait a minute, then say that the train leaves",
+        "waited_seconds: 60",
+        "I waited 60 seconds. The train leaves!",
+    ),
+    (
+        "Ask me where I want to sit before you book",
+        "answer: At the window",
+        "You want to sit at the window.",
+    ),
+    (
+        "Open poem.txt",
+        "# Poem The moon is a boat. It sails at night.",
+        "It says: # Poem The moon is a boat. It sails at night.",
+    ),
+    (
+        "Search the letters for the word ring",
+        "letter.txt:2: the ring is in the drawer",
+        "I found this: letter.txt:2: the ring is in the drawer",
+    ),
+)
+
 CONTEXT_CHARS = 900
-MEMORIES = 2  # a third one distracts more often than it helps
+PIECES = 2  # of context: a third one distracts more often than it helps
+_TELLING_WORD = re.compile(r"\w{4,}")  # shorter words say little about a subject
 
 
 def build_messages(request: TurnRequest) -> list[ChatCompletionMessageParam]:
-    """The prompt: examples, then the question beside the little context that it needs."""
-    context = context_text(request)
-    if not context:
-        return [
-            {"role": "system", "content": SYSTEM_WITHOUT_CONTEXT},
-            {"role": "user", "content": request.text},
-        ]
-    messages: list[ChatCompletionMessageParam] = [{"role": "system", "content": SYSTEM}]
-    for question, example, answer in EXAMPLES:
-        messages.append({"role": "user", "content": _ask(question, example)})
+    """The prompt: examples, then the request beside the little that it needs.
+
+    Results of tools stand there alone; without any, what was said about the same thing.
+    """
+    results = [outcome.content for turn in request.past for outcome in turn.outcomes]
+    if results:
+        shots = [(f"Request: {r}\nResult: {c}", a) for r, c, a in RESULT_EXAMPLES]
+        found = _one_line(" ".join(_plain(result) for result in results))
+        return _chat(RESULT_SYSTEM, shots, f"Request: {request.text}\nResult: {found}")
+    context = _context(request)
+    if context:
+        shots = [(_ask(q, c), a) for q, c, a in CONTEXT_EXAMPLES]
+        return _chat(CONTEXT_SYSTEM, shots, _ask(request.text, context))
+    return _chat(CHAT_SYSTEM, [], request.text)
+
+
+def _context(request: TurnRequest) -> str:
+    memories = [hit.text for hit in request.context.memories]
+    said = [item.content for item in reversed(request.context.history) if item.role == "user"]
+    asked = set(_TELLING_WORD.findall(request.text.lower()))
+
+    def shared(piece: str) -> int:
+        return len(asked.intersection(_TELLING_WORD.findall(piece.lower())))
+
+    pieces = sorted(dict.fromkeys([*memories, *said]), key=shared, reverse=True)
+    return _one_line(" ".join(pieces[:PIECES]))
+
+
+def _chat(
+    system: str, examples: list[tuple[str, str]], asked: str
+) -> list[ChatCompletionMessageParam]:
+    messages: list[ChatCompletionMessageParam] = [{"role": "system", "content": system}]
+    for question, answer in examples:
+        messages.append({"role": "user", "content": question})
         messages.append({"role": "assistant", "content": answer})
-    messages.append({"role": "user", "content": _ask(request.text, context)})
+    messages.append({"role": "user", "content": asked})
     return messages
 
 
-def context_text(request: TurnRequest) -> str:
-    """What stands beside the question: tool results alone if there are any, else memories."""
-    results = [outcome.content for turn in request.past for outcome in turn.outcomes]
-    if results:
-        return _one_line(" ".join(_plain(result) for result in results))
-    memories = [hit.text for hit in request.context.memories[:MEMORIES]]
-    last = [item.content for item in request.context.history if item.role == "user"][-1:]
-    pieces = list(dict.fromkeys([*memories, *last]))
-    return _one_line(" ".join(pieces))
+def _ask(question: str, context: str) -> str:
+    return f"Question: {question}\nContext: {context}\nAnswer the question: {question}"
 
 
 def _plain(content: str) -> str:
@@ -70,7 +120,3 @@ def _flat(value: object) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())[:CONTEXT_CHARS]
-
-
-def _ask(question: str, context: str) -> str:
-    return f"Question: {question}\nContext: {context}\nAnswer the question: {question}"

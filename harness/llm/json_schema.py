@@ -5,6 +5,7 @@ compiles to a grammar: the answer can only be one of the offered calls, or none.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,10 +24,11 @@ SYSTEM = (
     "You choose the tool for a request and copy its arguments from the request. Answer with JSON."
 )
 # What needs no tool, for the examples. They come before those of the tools: a small model repeats
-# what it saw last (with a `none` as the last example, 2 of 10 requests got their tool; with the
+# what it saw last (with a `none` as the last example, 1 of 10 requests got its tool; with the
 # tool's own there, 9 of 10).
 SMALL_TALK = ("Good morning!", "Thank you very much")
-EXAMPLES_PER_TOOL = 2
+EXAMPLES_PER_TOOL = 4
+_WORD = re.compile(r"\w+")
 
 
 def offered(spec: ModelSpec, tools: Sequence[ToolSpec]) -> list[ToolSpec]:
@@ -58,7 +60,7 @@ def decision_messages(
     messages: list[ChatCompletionMessageParam] = [
         {"role": "system", "content": _system(spec, request, tools)}
     ]
-    for asked, decision in _examples(tools):
+    for asked, decision in _examples(request, tools):
         messages.append({"role": "user", "content": _ask(asked)})
         messages.append({"role": "assistant", "content": json.dumps(decision)})
     messages.append({"role": "user", "content": _ask(request.text) + _results(request)})
@@ -91,14 +93,19 @@ def _system(spec: ModelSpec, request: TurnRequest, tools: Sequence[ToolSpec]) ->
     return "\n\n".join([SYSTEM, "Tools:\n" + "\n".join(lines), system_text(request.context)])
 
 
-def _examples(tools: Sequence[ToolSpec]) -> list[tuple[str, dict[str, Any]]]:
-    shots: list[tuple[str, dict[str, Any]]] = []
-    for round_, small_talk in zip(range(EXAMPLES_PER_TOOL), SMALL_TALK, strict=True):
-        shots.append((small_talk, {"tool": NO_TOOL}))
-        for tool in reversed(tools):  # the best one last
-            for example in tool.examples[round_ : round_ + 1]:
-                shots.append((example.request, {"tool": tool.name, "arguments": example.arguments}))
+def _examples(request: TurnRequest, tools: Sequence[ToolSpec]) -> list[tuple[str, dict[str, Any]]]:
+    shots: list[tuple[str, dict[str, Any]]] = [(text, {"tool": NO_TOOL}) for text in SMALL_TALK]
+    for tool in reversed(tools):  # the best one last
+        nearest = sorted(tool.examples, key=lambda example: _shared(example.request, request.text))
+        for example in nearest[-EXAMPLES_PER_TOOL:]:
+            shots.append((example.request, {"tool": tool.name, "arguments": example.arguments}))
     return shots
+
+
+def _shared(one: str, other: str) -> float:
+    """How much of their words two requests share, 0–1 (Jaccard)."""
+    words, others = (set(_WORD.findall(text.lower())) for text in (one, other))
+    return len(words & others) / len(words | others) if words and others else 0.0
 
 
 def _results(request: TurnRequest) -> str:

@@ -75,6 +75,12 @@ def test_the_examples_are_the_tools_own(spec, ask, weather_tool):
     assert messages[-1]["content"] == "Request: What about Bern?"
 
 
+def test_the_example_nearest_to_the_request_comes_last(spec, ask, weather_tool):
+    model = spec("http://model.test", protocol="json", style="small")
+    messages = decision_messages(model, ask("Is it raining in Bern?"), [weather_tool])
+    assert messages[-3]["content"] == "Request: Is it raining in Rome?"
+
+
 def test_what_is_no_decision_is_no_call():
     for text in ("", "oops", "[]", '{"tool": "none"}', '{"tool": 3}', '{"arguments": {}}'):
         assert parse_decision(text, "c") is None

@@ -56,18 +56,22 @@ def test_a_model_without_native_calls_is_told_the_results(spec, ask):
 def test_a_small_model_reads_results_beside_its_question(spec, ask):
     request = ask("What colour?", past=[past_turn()])
     messages = build_messages(spec(URL, style="small"), request)
-    assert messages[-1]["content"] == (
-        "Question: What colour?\nContext: colour: blue\nAnswer the question: What colour?"
-    )
+    assert messages[-1]["content"] == "Request: What colour?\nResult: colour: blue"
 
 
 def test_a_small_model_reads_the_best_memories(spec, ask):
     context = GatheredContext(memories=[hit(text) for text in ("first.", "second.", "third.")])
-    content = build_messages(spec(URL, style="small"), ask("Which?", context=context))[-1][
-        "content"
-    ]
-    assert "first. second." in content
-    assert "third" not in content
+    messages = build_messages(spec(URL, style="small"), ask("Which?", context=context))
+    assert "Context: first. second.\n" in messages[-1]["content"]
+
+
+def test_a_small_model_reads_what_shares_words_with_its_question(spec, ask):
+    context = GatheredContext(
+        memories=[hit("I own a boat."), hit("It rained."), hit("Ann feeds the goat.")],
+        history=[item("user", "The goat is white.")],
+    )
+    messages = build_messages(spec(URL, style="small"), ask("Who has a goat?", context=context))
+    assert "Context: Ann feeds the goat. The goat is white.\n" in messages[-1]["content"]
 
 
 def test_a_small_model_without_context_just_chats(spec, ask):
