@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from evals.demo.command import demo
 from harness.settings import Settings, get_settings
 
 if TYPE_CHECKING:  # importing these takes seconds, and most commands need none of them
@@ -35,6 +36,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(_eval, name="eval")
     app.command("compare")(compare)
     app.command("report")(report)
+    app.command("demo")(demo)
 
 
 @_eval.command("retrieval")

@@ -93,11 +93,11 @@ async def _one_after_another(settings: Settings, messages: int) -> _Sequential:
     async with ChatClient(settings, user_id) as client:
         thread_id = await client.create_thread("bench")
         for number in range(WARM_UP + messages):
-            await _one(client, thread_id, found if number >= WARM_UP else _Sequential())
+            await _one(client, settings, thread_id, found if number >= WARM_UP else _Sequential())
     return found
 
 
-async def _one(client: ChatClient, thread_id: str, found: _Sequential) -> None:
+async def _one(client: ChatClient, settings: Settings, thread_id: str, found: _Sequential) -> None:
     started, visible_at = time.perf_counter(), None
     ack = await client.send(thread_id, "Tell me about the tides.", model=NO_DELAY)
     found.ack.append((time.perf_counter() - started) * 1000)
@@ -110,7 +110,7 @@ async def _one(client: ChatClient, thread_id: str, found: _Sequential) -> None:
     total_ms = (time.perf_counter() - started) * 1000
     if state.status is not Status.COMPLETED:
         raise RuntimeError(f"a message ended {state.status}: {state.error}")
-    props = await completed_props(client.settings, ack.message_key)
+    props = await completed_props(settings, ack.message_key)
     found.overhead.append(total_ms - float(props["model_ms"]))
     if visible_at is not None:
         found.first_delta.append(visible_at - float(props["first_text_at"]))
