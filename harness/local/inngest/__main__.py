@@ -12,7 +12,7 @@ import uvloop
 
 from harness.local.inngest.app import create_app
 from harness.local.inngest.engine import Options
-from harness.local.inngest.journal import JournalError
+from harness.local.inngest.journal import Journal, JournalError
 from harness.settings import get_settings
 
 HOST = "127.0.0.1"
@@ -39,6 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 async def _serve(port: int, options: Options) -> int:
     failure: list[JournalError] = []
+    try:
+        await Journal(options.db, options.synchronous, failure.append).close()
+    except JournalError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
 
     def stop(error: JournalError) -> None:
         failure.append(error)

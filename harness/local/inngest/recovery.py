@@ -21,7 +21,10 @@ _STEPS = """
 SELECT s.run_id, s.hash, s.memo FROM runs r JOIN steps s ON s.run_id = r.id
 WHERE r.status = 'RUNNING' ORDER BY s.rowid
 """
-_PENDING = "SELECT run_id, hash, kind, name, due_at, attempt, race, queued_at, data FROM pending"
+_PENDING = """
+SELECT p.run_id, p.hash, p.kind, p.name, p.due_at, p.attempt, p.race, p.queued_at, p.data
+FROM runs r JOIN pending p ON p.run_id = r.id WHERE r.status = 'RUNNING'
+"""
 
 
 def restore(machine: Machine, reader: sqlite3.Connection, tx: Transaction) -> None:
