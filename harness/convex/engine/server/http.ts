@@ -25,6 +25,9 @@ const KINDS: Record<string, FunctionKind | null> = {
   "/api/function": null,
 };
 
+/** Refuses bytes that are no UTF-8 instead of changing them. */
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
 const CORS = {
   "access-control-allow-origin": "*",
   "access-control-allow-headers": "authorization, content-type, convex-client",
@@ -54,8 +57,8 @@ async function bodyOf(request: IncomingMessage): Promise<Fields> {
     }
     chunks.push(chunk);
   }
-  const text = Buffer.concat(chunks).toString();
   try {
+    const text = UTF8.decode(Buffer.concat(chunks));
     const body: unknown = text ? JSON.parse(text) : {};
     if (typeof body === "object" && body !== null && !Array.isArray(body)) return body as Fields;
   } catch (error) {

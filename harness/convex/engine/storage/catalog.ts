@@ -173,7 +173,7 @@ export class Catalog {
       `SELECT d.number AS number, d.json AS json FROM entries e
        CROSS JOIN documents d ON d.number = e.document WHERE e.idx = ?`,
     );
-    for (const row of rows.all(table.indexes.get(BY_CREATION)!.number)) {
+    for (const row of rows.iterate(table.indexes.get(BY_CREATION)!.number)) {
       yield { number: row.number as number, document: JSON.parse(row.json as string) as Fields };
     }
   }

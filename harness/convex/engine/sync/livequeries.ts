@@ -71,13 +71,11 @@ export function contentOf(body: string): string {
 }
 
 export class LiveQueries {
-  readonly #runner: Runner;
+  readonly #runner: Pick<Runner, "queryNow">;
   readonly #queries = new Map<string, LiveQuery>();
   readonly #trees = new Map<number, IntervalTree<Result>>();
-  /** Queries run to answer subscriptions, for those who measure. */
-  runs = 0;
 
-  constructor(runner: Runner) {
+  constructor(runner: Pick<Runner, "queryNow">) {
     this.#runner = runner;
   }
 
@@ -109,7 +107,6 @@ export class LiveQueries {
     if (known) return known.body;
     const journal = query.journals.get(callerKey) ?? query.journals.get(ANYBODY) ?? null;
     const call = { path: query.path, args: query.args, caller };
-    this.runs++;
     const run = await this.#runner.queryNow(call, journal);
     const owner = run.identityRead ? callerKey : ANYBODY;
     if (run.journal !== null) this.#pin(query, owner, run.journal);

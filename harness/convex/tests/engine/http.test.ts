@@ -81,6 +81,12 @@ describe("the HTTP API", () => {
     expect([answer.status, (await answer.json()).code]).toEqual([status, code]);
   });
 
+  test("refuses bytes that are no UTF-8", async () => {
+    const body = new Uint8Array([0x7b, 0xff, 0x7d]);
+    const answer = await fetch(`${engine.url}/api/query`, { method: "POST", body });
+    expect([answer.status, (await answer.json()).code]).toEqual([400, "BadJsonBody"]);
+  });
+
   test("refuses a body over 16 MiB", async () => {
     const answer = await post("/api/query", " ".repeat((16 << 20) + 1));
     expect(answer.status).toBe(413);

@@ -133,6 +133,39 @@ describe("a subscription", () => {
   });
 });
 
+test("a client that does not read skips states, and keeps nobody waiting", async () => {
+  const writes = 60;
+  const socket = new WebSocket(`${engine.url.replace("http", "ws")}/api/1.0.0/sync`);
+  await new Promise((resolve) => socket.once("open", resolve));
+  const seen: string[] = [];
+  socket.on("message", (data) => {
+    const message = JSON.parse(data.toString());
+    if (message.type !== "Transition") return;
+    for (const { value } of message.modifications) if (value) seen.push(value.text.slice(0, 9));
+  });
+  const id = await engine.run("mutation", "notes:add", {
+    room: "slow",
+    rank: 1,
+    text: "begin    ",
+  });
+  const send = (message: object) => socket.send(JSON.stringify(message));
+  send({ type: "Connect", sessionId: "slow", connectionCount: 0, lastCloseReason: null });
+  const modifications = [{ type: "Add", queryId: 0, udfPath: "notes:get", args: [{ id }] }];
+  send({ type: "ModifyQuerySet", baseVersion: 0, newVersion: 1, modifications });
+  await eventually(() => seen.length === 1);
+  socket.pause();
+  const other = watch(connect(), "notes:get", { id });
+  for (let i = 1; i <= writes; i++) {
+    const text = `write ${String(i).padEnd(3)}${"x".repeat(400_000)}`;
+    await engine.run("mutation", "notes:change", { id, text });
+  }
+  await eventually(() => other.seen.at(-1)?.text.startsWith(`write ${writes}`));
+  socket.resume();
+  await eventually(() => seen.at(-1) === `write ${writes} `);
+  expect(seen.length).toBeLessThan(writes);
+  socket.close();
+});
+
 describe("a mutation over the socket", () => {
   test("resolves after its effect is visible to the same client", async () => {
     const client = connect();
