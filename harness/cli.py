@@ -81,3 +81,7 @@ def _one_line(error: Exception) -> str:
 
 def _complain(text: str) -> None:
     sys.stderr.write(f"error: {text}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,6 @@
 """`harness doctor`: what is configured, whether it answers, and what to do if not."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -71,7 +72,7 @@ def _print_table(findings: "list[Finding]") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
     table = Table(box=None, pad_edge=False)
     for heading in ("part", "configured", "version", "state", "what to do"):
         table.add_column(heading, overflow="fold")

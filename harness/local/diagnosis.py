@@ -68,9 +68,15 @@ def _of_package(package: str) -> Callable[[httpx.Response], str]:
     return lambda _: f"{package} {_installed(package) or '?'}"
 
 
+def _inngest(response: httpx.Response) -> str:
+    """Our engine introduces itself; the real server answers here with its pages."""
+    ours = response.headers.get("content-type", "").startswith("application/json")
+    return f"{response.json().get('engine')} engine" if ours else "Inngest"
+
+
 _PROBES = {
     "convex": _Probe("/version", _text),
-    "inngest": _Probe("/health", lambda response: response.headers.get("server", "")),
+    "inngest": _Probe("/", _inngest),
     "chroma": _Probe("/api/v2/version", _text),
     "model": _Probe("/health", _of_package("xllamacpp")),
     "simulated": _Probe("/health", lambda response: f"seed {response.json().get('seed')}"),

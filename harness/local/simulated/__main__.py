@@ -4,6 +4,7 @@ import argparse
 import logging
 
 import uvicorn
+from pydantic import ValidationError
 
 from harness.local.simulated._profile import Profile
 from harness.local.simulated.server import create_app
@@ -25,7 +26,12 @@ def main() -> None:
         parser.add_argument(f"--{name.replace('_', '-')}", type=str, default=str(field.default))
     values = vars(parser.parse_args())
     port, seed = values.pop("port"), values.pop("seed")
-    profile = Profile.model_validate(values)
+    try:
+        profile = Profile.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).replace("_", "-")
+        parser.error(f"--{name} is {first['input']!r}: {first['msg']}")
     logging.getLogger("uvicorn.error").addFilter(_CutsAreIntended())
     uvicorn.run(
         create_app(profile, seed),
