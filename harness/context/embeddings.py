@@ -124,8 +124,27 @@ class ChromaEmbedding(EmbeddingFunction[Embeddable]):
 
     @staticmethod
     def build_from_config(config: dict[str, Any]) -> "ChromaEmbedding":
-        """Refuse: an embedder is never made from what a server has stored."""
-        raise ValueError(f"pass the embedding function explicitly, not from {config}")
+        """One that knows its embedder's name alone, and says so when it is used.
+
+        Chroma makes it of what a collection keeps; embedding with some other model instead would
+        go unnoticed.
+        """
+        return ChromaEmbedding(_Absent(config["embedder"]))
+
+
+class _Absent:
+    """The place of an embedder that was not given."""
+
+    dimensions = 0
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def embed(self, texts: list[str]) -> Vectors:
+        raise HarnessError(
+            f"a collection of the embedder {self.name} was opened without it",
+            "Pass the embedding function to get_collection.",
+        )
 
 
 EMBEDDERS: dict[str, Callable[[Settings], Embedder]] = {

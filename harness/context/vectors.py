@@ -1,9 +1,10 @@
 """Messages and their vectors in Chroma, one collection a user."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import chromadb
@@ -18,6 +19,8 @@ from harness.context.cache import ExpiringCache
 from harness.context.corpus import Corpus, Record
 from harness.context.embeddings import ChromaEmbedding, Embedder
 from harness.errors import HarnessError
+
+Result = TypeVar("Result")
 
 PAGE = 500  # records a request; Chroma refuses requests past a few thousand
 CACHED_USERS = 256
@@ -62,16 +65,10 @@ class VectorStore:
 
     def upsert(self, user_id: str, records: Sequence[Record], vectors: NDArray[np.float32]) -> None:
         """Keep messages with their vectors; again with the same ids changes nothing."""
-        collection = self._open(user_id, create=True)
-        assert collection is not None
         for start in range(0, len(records), PAGE):
             page = records[start : start + PAGE]
-            collection.upsert(
-                ids=[record.id for record in page],
-                embeddings=vectors[start : start + PAGE],
-                documents=[record.text for record in page],
-                metadatas=[_metadata(user_id, record) for record in page],
-            )
+            rows = vectors[start : start + PAGE]
+            self._on(user_id, partial(_upsert, user_id, page, rows), create=True)
         corpus = self._corpora.get(user_id)
         if corpus is not None:
             with corpus.lock:
@@ -81,36 +78,34 @@ class VectorStore:
         self, user_id: str, vector: NDArray[np.float32], n: int, where: dict[str, Any] | None
     ) -> dict[str, float]:
         """The n messages nearest to a vector: cosine by message id."""
-        collection = self._open(user_id)
-        if collection is None:
-            return {}
-        found = collection.query(
-            query_embeddings=vector[np.newaxis], n_results=n, where=where, include=["distances"]
-        )
-        distances = found["distances"] or [[]]
-        return {
-            id_: 1.0 - distance for id_, distance in zip(found["ids"][0], distances[0], strict=True)
-        }
+
+        def query(collection: Collection) -> dict[str, float]:
+            found = collection.query(
+                query_embeddings=vector[np.newaxis], n_results=n, where=where, include=["distances"]
+            )
+            (distances,) = found["distances"] or [[]]
+            return {
+                id_: 1.0 - distance
+                for id_, distance in zip(found["ids"][0], distances, strict=True)
+            }
+
+        return self._on(user_id, query) or {}
 
     def corpus(self, user_id: str) -> Corpus:
         """The user's messages in memory, caught up with what other processes have written."""
         corpus = self._corpora.get_or_put(user_id, Corpus)
-        collection = self._open(user_id)
         with corpus.lock:
-            if (collection.count() if collection else 0) != len(corpus):
-                corpus = self._catch_up(user_id, collection, corpus)
+            if self.count(user_id) != len(corpus):
+                corpus = self._catch_up(user_id, corpus)
         return corpus
 
     def count(self, user_id: str) -> int:
         """How many messages of the user are kept."""
-        collection = self._open(user_id)
-        return collection.count() if collection else 0
+        return self._on(user_id, Collection.count) or 0
 
     def delete_thread(self, user_id: str, thread_id: str) -> None:
         """Forget a thread's messages."""
-        collection = self._open(user_id)
-        if collection is not None:
-            collection.delete(where={"thread_id": thread_id})
+        self._on(user_id, lambda collection: collection.delete(where={"thread_id": thread_id}))
         self._corpora.drop(user_id)
 
     def delete_user(self, user_id: str) -> None:
@@ -125,43 +120,65 @@ class VectorStore:
         digest = hashlib.sha256(user_id.encode()).hexdigest()[:40]
         return f"memory-{self._embedder.name}-{digest}"
 
-    def _open(self, user_id: str, *, create: bool = False) -> Collection | None:
-        collection = self._collections.get(user_id)
-        if collection is not None:
-            return collection
+    def _on(
+        self, user_id: str, do: Callable[[Collection], Result], *, create: bool = False
+    ) -> Result | None:
+        """Do something with a user's collection; None when there is none."""
+        for _ in range(2):
+            collection = self._collections.get(user_id) or self._open(user_id, create=create)
+            if collection is None:
+                return None
+            self._collections.put(user_id, collection)
+            try:
+                return do(collection)
+            except NotFoundError:  # another process has deleted it since it was opened
+                self._collections.drop(user_id)
+        return None
+
+    def _open(self, user_id: str, *, create: bool) -> Collection | None:
         name = self._name(user_id)
         if create:
-            collection = self._client.get_or_create_collection(
+            return self._client.get_or_create_collection(
                 name,
                 embedding_function=self._adapter,
                 configuration={"hnsw": {"space": "cosine", "ef_search": BREADTH}},
             )
-        else:
-            try:
-                collection = self._client.get_collection(name, embedding_function=self._adapter)
-            except NotFoundError:
-                return None
-        self._collections.put(user_id, collection)
-        return collection
+        try:
+            return self._client.get_collection(name, embedding_function=self._adapter)
+        except NotFoundError:
+            return None
 
-    def _catch_up(self, user_id: str, collection: Collection | None, corpus: Corpus) -> Corpus:
-        stored = set(collection.get(include=[])["ids"]) if collection else set()
+    def _catch_up(self, user_id: str, corpus: Corpus) -> Corpus:
+        stored = set(self._on(user_id, lambda collection: collection.get(include=[])["ids"]) or ())
         if not stored.issuperset(corpus.numbers):
             corpus = Corpus()
             self._corpora.put(user_id, corpus)
         missing = sorted(stored.difference(corpus.numbers))
         for start in range(0, len(missing), PAGE):
-            assert collection is not None
-            page = collection.get(
-                ids=missing[start : start + PAGE], include=["documents", "metadatas"]
-            )
-            corpus.add(
-                _record(id_, text, metadata)
-                for id_, text, metadata in zip(
-                    page["ids"], page["documents"] or [], page["metadatas"] or [], strict=True
-                )
-            )
+            page = partial(_records, missing[start : start + PAGE])
+            corpus.add(self._on(user_id, page) or ())
         return corpus
+
+
+def _upsert(
+    user_id: str, page: Sequence[Record], rows: NDArray[np.float32], collection: Collection
+) -> None:
+    collection.upsert(
+        ids=[record.id for record in page],
+        embeddings=rows,
+        documents=[record.text for record in page],
+        metadatas=[_metadata(user_id, record) for record in page],
+    )
+
+
+def _records(ids: list[str], collection: Collection) -> list[Record]:
+    page = collection.get(ids=ids, include=["documents", "metadatas"])
+    return [
+        _record(id_, text, metadata)
+        for id_, text, metadata in zip(
+            page["ids"], page["documents"] or [], page["metadatas"] or [], strict=True
+        )
+    ]
 
 
 def _metadata(user_id: str, record: Record) -> dict[str, Any]:

@@ -1,0 +1,102 @@
+"""Messages, an embedder without a model, and a memory within the process."""
+
+import hashlib
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+
+import chromadb
+import numpy as np
+import pytest
+from chromadb.api import ClientAPI
+from chromadb.config import Settings as ChromaSettings
+
+from harness.context.analysis import terms
+from harness.context.embeddings import CachedEmbedder, build_embedder
+from harness.context.memory import Memory
+from harness.models import Message
+from harness.settings import Settings
+
+HOUR_MS = 3600 * 1000
+NewMessage = Callable[..., Message]
+
+
+class WordEmbedder:
+    """Texts that share words are near each other: enough to test what is done with vectors."""
+
+    dimensions = 64
+
+    def __init__(self) -> None:
+        # Of its own in every test, so that tests may share a Chroma.
+        self.name = f"words-{uuid.uuid4().hex[:8]}"
+        self.embedded: list[str] = []
+
+    def embed(self, texts: list[str]) -> np.ndarray:
+        self.embedded += texts
+        vectors = np.full((len(texts), self.dimensions), 0.01, np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            for term in terms(text):
+                row[hashlib.sha256(term.encode()).digest()[0] % self.dimensions] += 1
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def word_embedder() -> WordEmbedder:
+    return WordEmbedder()
+
+
+@pytest.fixture
+def embedder(word_embedder: WordEmbedder) -> Iterator[CachedEmbedder]:
+    cached = CachedEmbedder(word_embedder)
+    yield cached
+    cached.close()
+
+
+@pytest.fixture(scope="session")
+def open_chroma(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], ClientAPI]:
+    """Opens a client of the test process's own Chroma."""
+    path = str(tmp_path_factory.mktemp("chroma"))
+    return lambda: chromadb.PersistentClient(path, ChromaSettings(anonymized_telemetry=False))
+
+
+@pytest.fixture(scope="session")
+def chroma(open_chroma: Callable[[], ClientAPI]) -> ClientAPI:
+    return open_chroma()
+
+
+@pytest.fixture
+def memory(chroma: ClientAPI, embedder: CachedEmbedder) -> Memory:
+    return Memory(chroma, embedder)
+
+
+@pytest.fixture(scope="session")
+def minilm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CachedEmbedder]:
+    """The packaged model; its graph is built once for all test processes."""
+    home = tmp_path_factory.getbasetemp().parent / "minilm"
+    cached = build_embedder(Settings(home=home))
+    yield cached
+    cached.close()
+
+
+@pytest.fixture
+def new_message() -> NewMessage:
+    """Makes messages; each comes a minute after the one of the order before."""
+
+    def make(content: str, order: int = 0, **fields: object) -> Message:
+        given = {
+            "id": uuid.uuid4().hex,
+            "thread_id": "thread",
+            "role": "user" if order % 2 == 0 else "assistant",
+            "content": content,
+            "order": order,
+            "sent_at": 1_700_000_000_000 + order * 60_000,
+            "status": "completed",
+        }
+        return Message.model_validate(given | fields)
+
+    return make
+
+
+@pytest.fixture
+def conversation(new_message: NewMessage) -> Callable[[Sequence[str]], list[Message]]:
+    """Makes a thread's messages of their texts."""
+    return lambda texts: [new_message(text, order) for order, text in enumerate(texts)]

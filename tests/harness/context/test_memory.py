@@ -1,0 +1,102 @@
+import pytest
+
+from harness.context.memory import Memory
+from harness.context.retriever import Scope
+from harness.context.vectors import connect
+from harness.errors import HarnessError
+
+USER = Scope(user_id="user")
+
+
+async def test_indexing_again_changes_nothing(memory, conversation):
+    messages = conversation(["a red kite", "a blue kite"])
+    for _ in range(3):
+        await memory.index("user", "thread", messages)
+    assert await memory.count("user") == 2
+    assert len(await memory.retrieve("kite", 9, USER)) == 2
+
+
+async def test_empty_messages_are_not_remembered(memory, conversation):
+    await memory.index("user", "thread", conversation(["", "  \n", "words"]))
+    assert await memory.count("user") == 1
+
+
+async def test_what_is_indexed_later_is_found_at_once(memory, new_message):
+    await memory.index("user", "thread", [new_message("kites", 0)])
+    await memory.retrieve("lantern", 1, USER)
+    await memory.index("user", "thread", [new_message("a paper lantern", 1)])
+    assert (await memory.retrieve("lantern", 1, USER))[0].text == "a paper lantern"
+
+
+async def test_what_another_process_wrote_is_found(open_chroma, memory, embedder, new_message):
+    await memory.index("user", "thread", [new_message("kites", 0)])
+    await memory.retrieve("kites", 1, USER)
+    other = Memory(open_chroma(), embedder)
+    await other.index("user", "thread", [new_message("a paper lantern", 1)])
+    assert (await memory.retrieve("lantern", 1, USER))[0].text == "a paper lantern"
+
+
+async def test_what_another_process_deleted_is_gone(open_chroma, memory, embedder, new_message):
+    await memory.index("user", "one", [new_message("kites one", 0)])
+    await memory.index("user", "two", [new_message("kites two", 0)])
+    await memory.retrieve("kites", 1, USER)
+    await Memory(open_chroma(), embedder).delete_thread("user", "one")
+    assert [hit.text for hit in await memory.retrieve("kites", 5, USER)] == ["kites two"]
+
+
+async def test_a_deleted_user_whose_collection_another_process_removed_can_come_back(
+    open_chroma, memory, embedder, new_message
+):
+    await memory.index("user", "thread", [new_message("kites", 0)])
+    await Memory(open_chroma(), embedder).delete_user("user")
+    assert await memory.retrieve("kites", 5, USER) == []
+    await memory.index("user", "thread", [new_message("kites again", 1)])
+    assert [hit.text for hit in await memory.retrieve("kites", 5, USER)] == ["kites again"]
+
+
+async def test_a_deleted_thread_is_forgotten(memory, new_message):
+    await memory.index("user", "one", [new_message("kites one", 0)])
+    await memory.index("user", "two", [new_message("kites two", 0)])
+    await memory.delete_thread("user", "one")
+    assert [hit.text for hit in await memory.retrieve("kites", 5, USER)] == ["kites two"]
+
+
+async def test_a_deleted_user_is_forgotten(memory, new_message):
+    await memory.index("user", "thread", [new_message("kites", 0)])
+    await memory.index("other", "thread", [new_message("kites", 0)])
+    await memory.delete_user("user")
+    assert await memory.count("user") == 0
+    assert await memory.retrieve("kites", 5, USER) == []
+    assert await memory.count("other") == 1
+
+
+async def test_deleting_what_was_never_there_is_no_error(memory):
+    await memory.delete_thread("user", "thread")
+    await memory.delete_user("user")
+    assert await memory.count("user") == 0
+
+
+@pytest.mark.parametrize(("query", "k"), [("", 5), ("   ", 5), ("kites", 0), ("kites", -1)])
+async def test_asking_for_nothing_gives_nothing(memory, conversation, query, k):
+    await memory.index("user", "thread", conversation(["kites"]))
+    assert await memory.retrieve(query, k, USER) == []
+
+
+async def test_any_user_id_has_a_memory_of_its_own(memory, new_message):
+    ids = ["u", "ü/../", "x" * 2000, "user with spaces", "a", "A"]
+    for number, user_id in enumerate(ids):
+        await memory.index(user_id, "thread", [new_message(f"kite {number}", 0)])
+    for number, user_id in enumerate(ids):
+        hits = await memory.retrieve("kite", 5, Scope(user_id=user_id))
+        assert [hit.text for hit in hits] == [f"kite {number}"]
+
+
+async def test_vectors_of_another_embedder_are_kept_apart(chroma, memory, word_embedder, embedder):
+    word_embedder.name = "words-2"
+    assert await Memory(chroma, embedder).count("user") == 0
+
+
+def test_a_server_that_is_not_there_is_named_with_its_variable(free_port):
+    port = free_port()
+    with pytest.raises(HarnessError, match=rf"127\.0\.0\.1:{port}.*CHROMA_URL"):
+        connect(f"http://127.0.0.1:{port}")
