@@ -18,7 +18,7 @@ from harness.chat.parts import OldFlow, Parts
 from harness.chat.rate_limit import RateLimiter
 from harness.chat.routes import ROUTERS
 from harness.chat.send_message import Sending
-from harness.chat.trigger_inngest_event import EventSender
+from harness.chat.trigger_inngest_event import EventSender, close_client
 from harness.events import MessageSent
 from harness.jobs.client import create_client
 from harness.models import Ack
@@ -61,14 +61,14 @@ def create_api(settings: Settings) -> FastAPI:
             old_flow = _old_flow(settings)
             if old_flow is not None:
                 closing.push_async_callback(old_flow.aclose)
-            events = EventSender(create_client(settings))
-            closing.push_async_callback(events.aclose)
+            client = create_client(settings)
+            closing.push_async_callback(close_client, client)
             sending = Sending(
                 settings=settings,
                 store=store,
                 limiter=limiter,
                 flags=FeatureFlags(provider),
-                events=events,
+                events=EventSender(client),
                 inline=old_flow is not None,
             )
             app.state.parts = Parts(authenticator, sending, writes, old_flow)
@@ -111,6 +111,7 @@ def create_worker(settings: Settings) -> FastAPI:
         async with await build_services(settings) as services:
             inngest.fast_api.serve(app, services.inngest, functions(services))
             yield
+            await close_client(services.inngest)
 
     app = FastAPI(title="Harness worker", version="1", lifespan=lifespan)
 

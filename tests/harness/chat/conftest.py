@@ -1,50 +1,12 @@
 import asyncio
-import contextlib
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from harness.app import create_api
 from harness.settings import SIMULATED_MODEL, Settings
-
-
-class Served:
-    """An application on a real socket, in a thread with a loop of its own."""
-
-    def __init__(self, app, port: int) -> None:
-        self.app = app
-        self.url = f"http://127.0.0.1:{port}"
-        config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run)
-
-    def start(self) -> None:
-        self._thread.start()
-        while not self._server.started:
-            if not self._thread.is_alive():
-                raise RuntimeError("the application did not start")
-            threading.Event().wait(0.01)
-
-    def stop(self) -> None:
-        self._server.should_exit = True
-        self._thread.join()
-
-
-@pytest.fixture
-def serve(free_port: Callable[[], int]) -> Iterator[Callable[..., Served]]:
-    """Serves applications until the test ends."""
-    with contextlib.ExitStack() as closing:
-
-        def start(app) -> Served:
-            served = Served(app, free_port())
-            served.start()
-            closing.callback(served.stop)
-            return served
-
-        yield start
 
 
 @pytest.fixture
@@ -56,7 +18,7 @@ def api_settings(convex, inngest_engine) -> Settings:
 
 
 @pytest.fixture
-def api(serve, api_settings) -> Served:
+def api(serve, api_settings) -> Any:
     """The API over the shared engines."""
     return serve(create_api(api_settings))
 
