@@ -215,10 +215,19 @@ async def _keep(
         ],
     )
     await emit("done", {"content": content, "status": ended.status.value})
-    exchange = await store.read_message(sent.message_key)
-    if exchange is not None and ended.applied:
-        messages = [part for part in (exchange.user, exchange.assistant) if part is not None]
+    if ended.applied:
+        await _remember(services, sent)
+
+
+async def _remember(services: Services, sent: MessageSent) -> None:
+    exchange = await services.store.read_message(sent.message_key)
+    if exchange is None:
+        return
+    messages = [part for part in (exchange.user, exchange.assistant) if part and part.content]
+    try:
         await services.memory.index(sent.user_id, sent.thread_id, messages)
+    except Exception as error:  # the answer is kept; memory is the lesser loss
+        _log.warning("exchange not indexed", message_key=sent.message_key, error=str(error))
 
 
 def _event(name: str, data: dict[str, Any]) -> bytes:

@@ -1,4 +1,6 @@
 import asyncio
+import time
+import uuid
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -6,6 +8,7 @@ import httpx
 import pytest
 
 from harness.app import create_api
+from harness.events import MessageSent, message_key
 from harness.settings import SIMULATED_MODEL, Settings
 
 
@@ -53,3 +56,22 @@ def taken(inngest_engine) -> Callable[..., list[dict]]:
 def soon() -> Callable[..., asyncio.Timeout]:
     """Bounds what a test waits for."""
     return lambda: asyncio.timeout(20)
+
+
+@pytest.fixture
+def begin(store, user_id) -> Callable[..., Any]:
+    """Begins a message of `user_id`, as its run would."""
+
+    async def start(thread_id: str) -> MessageSent:
+        sent = MessageSent(
+            message_key=message_key(user_id, thread_id, uuid.uuid4().hex),
+            thread_id=thread_id,
+            user_id=user_id,
+            text="hello",
+            model=SIMULATED_MODEL,
+            sent_at=int(time.time() * 1000),
+        )
+        await store.begin(sent, "run-1")
+        return sent
+
+    return start

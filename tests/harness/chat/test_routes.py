@@ -1,4 +1,3 @@
-import time
 import uuid
 
 import pytest
@@ -10,18 +9,9 @@ from harness.store import PlannedCall
 
 
 @pytest.fixture
-async def begun(store, user_id, thread) -> MessageSent:
+async def begun(begin, thread) -> MessageSent:
     """A message of `user_id` whose run has begun."""
-    sent = MessageSent(
-        message_key=message_key(user_id, thread, uuid.uuid4().hex),
-        thread_id=thread,
-        user_id=user_id,
-        text="hello",
-        model=SIMULATED_MODEL,
-        sent_at=int(time.time() * 1000),
-    )
-    await store.begin(sent, "run-1")
-    return sent
+    return await begin(thread)
 
 
 @pytest.fixture
