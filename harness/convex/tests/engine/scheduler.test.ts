@@ -117,6 +117,16 @@ describe("after the engine was killed", () => {
     await second.stop();
   });
 
+  test("or stopped while an action hangs, it ends in good order", async () => {
+    const first = await startEngine();
+    const id = await first.run("mutation", "jobs:hangLater");
+    await eventually(
+      () => stateOf(id, first),
+      (state) => state === "inProgress",
+    );
+    expect(await first.stop("SIGTERM")).toBe(0);
+  });
+
   test("an action that ran is not run again, and is marked failed", async () => {
     const first = await startEngine();
     const id = await first.run("mutation", "jobs:hangLater");
