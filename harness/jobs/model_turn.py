@@ -2,10 +2,12 @@
 
 import json
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from pydantic import BaseModel
 
+from harness.jobs.barriers import barrier
 from harness.jobs.deltas import DeltaWriter
 from harness.jobs.policies import MODEL, MODEL_WITH_FALLBACK
 from harness.jobs.run import Run
@@ -85,7 +87,7 @@ async def _stream(run: Run, turn: int, spec: ModelSpec, request: TurnRequest) ->
     if attempt.stop is not None:
         return Streamed(stopped=True)
     writer = DeltaWriter(services.store, run.key, attempt, services.settings.flush_ms / 1000)
-    text = _Joined(writer, request)
+    text = _Joined(writer, request, partial(barrier, f"model-{turn}:streaming", run.key))
     try:
         result = await writer.run(run_turn(services.models, spec, request, text.write))
     except Stopped:
@@ -102,8 +104,11 @@ async def _stream(run: Run, turn: int, spec: ModelSpec, request: TurnRequest) ->
 class _Joined:
     """Sets a turn's text off from that of the turns before it."""
 
-    def __init__(self, writer: DeltaWriter, request: TurnRequest) -> None:
+    def __init__(
+        self, writer: DeltaWriter, request: TurnRequest, begun: Callable[[], Awaitable[None]]
+    ) -> None:
         self._writer = writer
+        self._begun = begun
         self._before = any(past.text for past in request.past)
         self.whole = ""
         self.first_at: int | None = None

@@ -1,12 +1,12 @@
 """The steps of one run, each with its own bounds."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import inngest
-import structlog
 from pydantic import BaseModel, TypeAdapter
 
 from harness.jobs.barriers import barrier
@@ -14,10 +14,13 @@ from harness.jobs.policies import Policy
 from harness.llm.errors import ModelError
 from harness.models import Failure
 from harness.store.errors import StoreError
+from harness.telemetry.logs import get_logger
+from harness.telemetry.metrics import STEP_SECONDS
 
 T = TypeVar("T")
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
+_NUMBER = re.compile(r"-\d+")  # a metric has one series a kind of step
 _REFUSALS = frozenset({"NOT_FOUND", "INVALID", "UNAUTHENTICATED"})
 
 
@@ -117,6 +120,7 @@ class Steps:
                 raise
             log.error("step failed", step=name, key=self.key, error=repr(error))
         outcome.ms = (time.monotonic() - started) * 1000
+        STEP_SECONDS.labels(_NUMBER.sub("-N", name)).observe(outcome.ms / 1000)
         await barrier(f"{name}:after", self.key)
         return outcome
 

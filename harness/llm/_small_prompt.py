@@ -84,6 +84,8 @@ def _context(request: TurnRequest) -> str:
         return len(asked.intersection(_TELLING_WORD.findall(piece.lower())))
 
     pieces = sorted(dict.fromkeys([*memories, *said]), key=shared, reverse=True)
+    if "?" not in request.text and not any(map(shared, pieces)):
+        return ""  # no question, and about something else: it would answer with what it reads
     return _one_line(" ".join(pieces[:PIECES]))
 
 

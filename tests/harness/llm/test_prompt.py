@@ -74,6 +74,12 @@ def test_a_small_model_reads_what_shares_words_with_its_question(spec, ask):
     assert "Context: Ann feeds the goat. The goat is white.\n" in messages[-1]["content"]
 
 
+def test_a_small_model_just_chats_about_what_nothing_was_said_of(spec, ask):
+    context = GatheredContext(memories=[hit("I own a boat.")])
+    messages = build_messages(spec(URL, style="small"), ask("Good morning!", context=context))
+    assert messages[-1]["content"] == "Good morning!"
+
+
 def test_a_small_model_without_context_just_chats(spec, ask):
     messages = build_messages(spec(URL, style="small"), ask("Hello"))
     assert messages[-1] == {"role": "user", "content": "Hello"}
