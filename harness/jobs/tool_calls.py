@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from harness.jobs.barriers import barrier
 from harness.jobs.policies import PERSIST, tool_policy
 from harness.jobs.questions import ask
 from harness.jobs.run import Run
@@ -96,7 +97,7 @@ async def _run_call(run: Run, step: str, call: ToolRequest, specs: Specs) -> End
             return await _end(run, step, call, "denied", error=DENIED)
     if spec.control == "wait":
         return await _sleep(run, step, call)
-    running = partial(_execute, run, call)
+    running = partial(_execute, run, step, call)
     return await run.steps.run(step, running, tool_policy(spec.timeout_s), Ended)
 
 
@@ -109,7 +110,7 @@ def _wrong(run: Run, call: ToolRequest, specs: Specs) -> str | None:
     return check_arguments(run.services.registry, call.name, call.arguments)[1]
 
 
-async def _execute(run: Run, call: ToolRequest) -> Ended:
+async def _execute(run: Run, step: str, call: ToolRequest) -> Ended:
     store = run.services.store
     started = await store.start_call(call.call_id)
     if started.state == "stop":
@@ -120,6 +121,7 @@ async def _execute(run: Run, call: ToolRequest) -> Ended:
         return Ended(outcome=_kept(call, started.call))
     context = run.services.tool_context(run.sent, call.call_id)
     result = await run_tool(run.services.registry, call.name, call.arguments, context)
+    await barrier(f"{step}:ran", run.key)
     kept = await store.finish_call(
         call.call_id,
         "succeeded" if result.ok else "failed",
