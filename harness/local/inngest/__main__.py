@@ -79,6 +79,13 @@ def _options(arguments: list[str] | None) -> tuple[int, Options]:
         default=settings.inngest_backoff_ms,
         help="a constant time between attempts instead of Inngest's table",
     )
+    parser.add_argument(
+        "--sdk-url",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="an app's serve address, made to register as soon as it is up; may be repeated",
+    )
     parser.add_argument("--signing-key", help="signed mode; without it, development mode")
     parser.add_argument("--event-key", help="the only key events are accepted with")
     found = parser.parse_args(arguments)
@@ -88,6 +95,7 @@ def _options(arguments: list[str] | None) -> tuple[int, Options]:
         signing_key=found.signing_key,
         event_key=found.event_key,
         synchronous=settings.sqlite_synchronous,
+        sdk_urls=tuple(found.sdk_url),
     )
 
 

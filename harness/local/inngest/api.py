@@ -14,6 +14,7 @@ from harness.local.inngest.engine import Engine
 from harness.local.inngest.executor import steps_of
 from harness.local.inngest.intake import EventError, parse_events
 from harness.local.inngest.journal import JournalError
+from harness.local.inngest.syncing import SyncError
 
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
 
@@ -86,6 +87,19 @@ async def register(request: Request) -> Response:
     return reply({"ok": True, "modified": modified})
 
 
+async def sync(request: Request) -> Response:
+    """`POST /v1/apps/sync` with `{"url": …}`: make the app at an address register now."""
+    try:
+        url = str(orjson.loads(await _body(request, MAX_REQUEST_BYTES))["url"])
+    except (ValueError, KeyError, TypeError) as error:
+        return reply({"error": f"the request needs a url: {error!r}", "ok": False}, 400)
+    try:
+        await engine_of(request).syncer.sync(url)
+    except SyncError as error:
+        return reply({"error": str(error), "ok": False}, 502)
+    return reply({"ok": True})
+
+
 async def batch(request: Request) -> Response:
     """`GET /v0/runs/{id}/batch`: the events of a run too large for one request."""
     run = engine_of(request).machine.runs.get(request.path_params["id"])
@@ -122,6 +136,7 @@ async def _body(request: Request, limit: int) -> bytes:
 ROUTES = [
     Route("/e/{key}", send, methods=["POST"]),
     Route("/fn/register", signed(register), methods=["POST"]),
+    Route("/v1/apps/sync", signed(sync), methods=["POST"]),
     Route("/v0/runs/{id}/batch", signed(batch), methods=["GET"]),
     Route("/v0/runs/{id}/actions", signed(actions), methods=["GET"]),
 ]

@@ -17,6 +17,7 @@ from harness.local.inngest.machine import Machine
 from harness.local.inngest.recovery import restore
 from harness.local.inngest.scheduler import Scheduler
 from harness.local.inngest.state import Event
+from harness.local.inngest.syncing import Syncer
 from harness.local.inngest.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class Options:
         signing_key: what apps sign with; None for development mode.
         event_key: what senders of events must name; None to take any.
         synchronous: SQLite's setting.
+        sdk_urls: serve addresses of apps that are made to register at the start.
     """
 
     db: Path
@@ -39,6 +41,7 @@ class Options:
     signing_key: str | None = None
     event_key: str | None = None
     synchronous: Literal["FULL", "NORMAL"] = "FULL"
+    sdk_urls: tuple[str, ...] = ()
 
 
 class Engine:
@@ -57,6 +60,7 @@ class Engine:
         self.machine = Machine(options.backoff_ms)
         self.executor = Executor(options.signing_key)
         self.scheduler = Scheduler(self.machine, self.journal, self.executor)
+        self.syncer = Syncer(self.executor)
         self._intake = Intake(self.journal.reader)
 
     def resume(self) -> None:
@@ -66,9 +70,12 @@ class Engine:
         if self.machine.runs:
             log.info("resumed %d runs", len(self.machine.runs))
         self.scheduler.commit(tx)
+        for url in self.options.sdk_urls:
+            self.syncer.sync_when_up(url)
 
     async def close(self) -> None:
         """Stop calling apps and close the database."""
+        await self.syncer.close()
         await self.scheduler.close()
         await self.executor.close()
         await self.journal.close()

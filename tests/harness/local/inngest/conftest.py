@@ -139,6 +139,16 @@ class Local:
             found: dict[str, Any] = (await client.put(self.app_url)).json()
         return found
 
+    async def registered(self) -> dict[str, Any]:
+        """The engine's apps, once there are any."""
+
+        async def look() -> dict[str, Any]:
+            found: dict[str, Any] = (await self.http.get("/")).json()["apps"]
+            return found
+
+        apps: dict[str, Any] = await eventually(look)
+        return apps
+
     async def serve(self, *, process: bool = False, **options: Any) -> None:
         """Start both sides and register the app."""
         if process:

@@ -135,3 +135,32 @@ async def test_functions_are_known_after_a_restart_without_registering_again(loc
     local.stop_engine()
     local.start_engine()
     assert (await local.run("test/go"))["status"] == "Completed"
+
+
+async def test_an_app_is_made_to_register_on_request(local):
+    local.function("one", "test/go")(nothing)
+    await started(local)
+    answer = await local.http.post("/v1/apps/sync", json={"url": local.app_url})
+    assert answer.json() == {"ok": True}
+    assert (await local.http.get("/")).json()["apps"] == {"app": ["app-one"]}
+
+
+async def test_an_app_that_does_not_register_on_request_is_told_of_with_the_reason(local):
+    local.function("fancy", "test/go", idempotency="event.data.id")(nothing)
+    await started(local)
+    refused = await local.http.post("/v1/apps/sync", json={"url": local.app_url})
+    elsewhere = await local.http.post("/v1/apps/sync", json={"url": f"{local.url}/health"})
+    nowhere = await local.http.post("/v1/apps/sync", json={"url": "http://127.0.0.1:1/"})
+    nothing_given = await local.http.post("/v1/apps/sync", json={})
+    assert (refused.status_code, nothing_given.status_code) == (502, 400)
+    assert "idempotency" in refused.json()["error"]
+    assert "is not an Inngest app" in elsewhere.json()["error"]
+    assert "cannot be reached" in nowhere.json()["error"]
+
+
+async def test_an_app_named_at_the_start_registers_once_it_is_up(local, until):
+    local.function("one", "test/go")(nothing)
+    local.start_engine(sdk_urls=(local.app_url,))
+    assert (await local.http.get("/")).json()["apps"] == {}
+    local.start_app()
+    await local.registered()
