@@ -114,11 +114,14 @@ class _Joined:
         self.first_at: int | None = None
 
     async def write(self, piece: str) -> None:
-        if self.first_at is None:
+        first = self.first_at is None
+        if first:
             self.first_at = time.time_ns() // 1_000_000
             piece = TURN_BREAK + piece if self._before else piece
         self.whole += piece
         await self._writer.write(piece)
+        if first:
+            await self._begun()
 
 
 async def _record(run: Run, turn: int, result: TurnResult, registry: Registry) -> bool:

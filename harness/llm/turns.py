@@ -56,6 +56,7 @@ class TurnResult(BaseModel):
         decided_by: which model chose the calls, and under which protocol.
         ttft_ms: to the first piece of text or of a call, None when there was neither.
         duration_ms: of all the turn's requests together.
+        first_text_at: when its first text came, in milliseconds UTC; None when it had none.
     """
 
     text: str
