@@ -76,7 +76,8 @@ function seededMath(): Math {
 function refused(name: string): () => never {
   return () => {
     throw new Error(
-      `Can't use ${name} in queries and mutations. Please consider using an action. See https://docs.convex.dev/functions/actions for more details.`,
+      `Can't use ${name} in queries and mutations. Please consider using an action. ` +
+        "See https://docs.convex.dev/functions/actions for more details.",
     );
   };
 }

@@ -122,7 +122,8 @@ export class Registry {
     if (!found || (found.internal && !mayUseInternal)) {
       const what = mayUseInternal ? "function" : "public function";
       throw new UserError(
-        `Could not find ${what} for '${plain}'. Did you forget to run \`npx convex dev\` or \`npx convex deploy\`?`,
+        `Could not find ${what} for '${plain}'. ` +
+          "Did you forget to run `npx convex dev` or `npx convex deploy`?",
       );
     }
     if (kind && found.kind !== kind) {

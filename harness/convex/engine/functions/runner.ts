@@ -219,13 +219,20 @@ export class Runner {
     job: () => Promise<T>,
     onCommit?: (value: T) => void,
   ): Promise<T> {
+    const nothing = { writes: 0, created: 0 };
+    // Before the next mutation of the same commit runs, which must not build on what is undone.
+    const forgetful = () =>
+      job().catch((error: unknown) => {
+        transaction.forgetSince(nothing);
+        throw error;
+      });
     try {
-      return await this.#lane.write(job, (value) => {
+      return await this.#lane.write(forgetful, (value) => {
         this.#committed({ writes: transaction.writes, scheduled: transaction.scheduled });
         onCommit?.(value);
       });
     } catch (error) {
-      transaction.forgetSince({ writes: 0, created: 0 });
+      transaction.forgetSince(nothing); // the commit itself failed
       throw error;
     }
   }

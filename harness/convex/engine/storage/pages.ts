@@ -47,7 +47,8 @@ function decodeCursor(fingerprint: Buffer, cursor: string): Position {
   const bytes = Buffer.from(cursor, "base64url");
   if (!bytes.subarray(0, FINGERPRINT_BYTES).equals(fingerprint)) {
     throw new UserError(
-      "InvalidCursor: Tried to run a query starting from a cursor, but it looks like this cursor is from a different query.",
+      "InvalidCursor: Tried to run a query starting from a cursor, " +
+        "but it looks like this cursor is from a different query.",
     );
   }
   const body = bytes.subarray(FINGERPRINT_BYTES);
@@ -79,7 +80,8 @@ export function readPage(store: Store, transaction: Transaction, request: PageRe
   const { query } = request;
   if (transaction.paginated) {
     throw new UserError(
-      "This query or mutation function ran multiple paginated queries. Convex only supports a single paginated query in each function.",
+      "This query or mutation function ran multiple paginated queries. " +
+        "Convex only supports a single paginated query in each function.",
     );
   }
   transaction.paginated = true;

@@ -227,13 +227,15 @@ export class Transaction {
     const found = this.#store.catalog.ofId(id);
     if (!found) {
       throw new UserError(
-        `Invalid argument \`id\` for \`db.${method}\`: Unable to decode ID: ${JSON.stringify(id)} is not an ID of this deployment`,
+        `Invalid argument \`id\` for \`db.${method}\`: Unable to decode ID: ` +
+          `${JSON.stringify(id)} is not an ID of this deployment`,
       );
     }
     const name = found.table.name;
     if (tableName !== undefined && tableName !== name) {
       throw new UserError(
-        `Invalid argument \`id\` for \`db.${method}\`, expected ID in table '${tableName}' but got ID in table '${name}'`,
+        `Invalid argument \`id\` for \`db.${method}\`, ` +
+          `expected ID in table '${tableName}' but got ID in table '${name}'`,
       );
     }
     return found;
@@ -264,7 +266,8 @@ export class Transaction {
       table.validator && validationError(table.validator, fields, this.#store.catalog.tableOfId);
     if (problem) {
       throw new UserError(
-        `Failed to insert or update a document in table "${table.name}" because it does not match the schema: ${problem}`,
+        `Failed to insert or update a document in table "${table.name}" ` +
+          `because it does not match the schema: ${problem}`,
       );
     }
     return fields;

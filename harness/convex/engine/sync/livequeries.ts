@@ -62,7 +62,8 @@ function bodyOf(run: QueryRun): string {
     return `"type":"QueryUpdated","value":${outcome.value},"logLines":${logLines},"journal":${journal}`;
   }
   const data = outcome.data === undefined ? "" : `,"errorData":${JSON.stringify(outcome.data)}`;
-  return `"type":"QueryFailed","errorMessage":${JSON.stringify(outcome.message)}${data},"logLines":${logLines},"journal":${journal}`;
+  const message = JSON.stringify(outcome.message);
+  return `"type":"QueryFailed","errorMessage":${message}${data},"logLines":${logLines},"journal":${journal}`;
 }
 
 /** What is compared to tell whether a result changed: a failure's request id does not count. */

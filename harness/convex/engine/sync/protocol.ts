@@ -69,5 +69,6 @@ export function transitionText(
   end: StateVersion,
   modifications: readonly string[],
 ): string {
-  return `{"type":"Transition","startVersion":${versionText(start)},"endVersion":${versionText(end)},"modifications":[${modifications.join(",")}]}`;
+  const versions = `"startVersion":${versionText(start)},"endVersion":${versionText(end)}`;
+  return `{"type":"Transition",${versions},"modifications":[${modifications.join(",")}]}`;
 }

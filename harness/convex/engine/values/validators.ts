@@ -93,7 +93,8 @@ function checkId(
   if (table === null) return noMatch(validator, value, path);
   const found = table.startsWith("_") ? "a system table" : `table \`${table}\``;
   return sentence(
-    `Found ID "${value as string}" from ${found}, which does not match the table name in validator \`${displayValidator(validator)}\`.`,
+    `Found ID "${value as string}" from ${found}, ` +
+      `which does not match the table name in validator \`${displayValidator(validator)}\`.`,
     path,
   );
 }
@@ -125,7 +126,9 @@ function checkObject(
       const problem = check(field.fieldType, item, `${path}.${name}`, tables);
       if (problem) add(problem);
     } else if (!field.optional) {
-      const text = `Object is missing the required field \`${name}\`. Consider wrapping the field validator in \`v.optional(...)\` if this is expected.\n`;
+      const text =
+        `Object is missing the required field \`${name}\`. ` +
+        "Consider wrapping the field validator in `v.optional(...)` if this is expected.\n";
       add({ path, short: `missing required field \`${name}\``, full: [text, shown()] });
     }
   }

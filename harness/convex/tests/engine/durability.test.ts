@@ -80,13 +80,13 @@ test("ids and creation times go on after a restart", async () => {
 });
 
 function project(files: Record<string, string>): string {
-  // Inside the fixtures, so that `convex` is found as a project finds it.
   const folder = join(temporaryFolder(), "functions");
   mkdirSync(folder);
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   return folder;
 }
 
+// Found by its path, as these projects stand in a temporary folder.
 const definition = join(import.meta.dirname, "..", "..", "node_modules", "convex", "dist", "esm");
 const IMPORTS = `
   import { defineSchema, defineTable, queryGeneric as query, mutationGeneric as mutation, cronJobs }
