@@ -52,11 +52,12 @@ def eval_retrieval(
 
     async def run(settings: Settings, console: Console) -> "Evaluation":
         from evals.datasets.loader import load_conversations
-        from evals.stack import measuring_stack
+
+        data = load_conversations(split, name=dataset, data_dir=data_dir)
+        from evals.stack import measuring_stack  # slow to import: a wrong name is told before
         from evals.tasks.retrieval import PARTS, evaluate_retrieval
         from harness.services import build_services
 
-        data = load_conversations(split, name=dataset, data_dir=data_dir)
         async with (
             measuring_stack(settings, PARTS, console) as measured,
             await build_services(measured.settings) as services,
@@ -81,10 +82,11 @@ def eval_tools(
 
     async def run(settings: Settings, console: Console) -> "Evaluation":
         from evals.datasets.loader import load_tools
-        from evals.tasks.tools import evaluate_tools
-        from harness.services import build_services
 
         data = load_tools(split, name=dataset, data_dir=data_dir)
+        from evals.tasks.tools import evaluate_tools  # slow to import, as above
+        from harness.services import build_services
+
         async with await build_services(settings) as services:
             return await evaluate_tools(services, data, console=console, limit=limit)
 

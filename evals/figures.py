@@ -4,7 +4,6 @@ Every command that measures, the load scenarios too, builds one, so that a figur
 unit and interval wherever it shows.
 """
 
-import json
 import math
 import os
 import platform
@@ -17,7 +16,6 @@ from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.table import Table
 
-from harness.errors import HarnessError
 from harness.settings import Settings
 
 _PACKAGES = (
@@ -132,22 +130,6 @@ def write_document(document: Document, path: Path) -> None:
     """Write the document as JSON, creating its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(document.model_dump_json(indent=2) + "\n", "utf-8")
-
-
-def read_document(path: Path) -> Document:
-    """Read what `write_document` wrote.
-
-    Raises:
-        HarnessError: the file is missing or no figures document.
-    """
-    try:
-        return Document.model_validate(json.loads(path.read_text("utf-8")))
-    except OSError as error:
-        raise HarnessError(f"{path}: {error.strerror}", "Name a file written by --json.") from None
-    except ValueError:
-        raise HarnessError(
-            f"{path} is no figures document", "Name a file written by --json."
-        ) from None
 
 
 def print_figures(document: Document, console: Console, title: str | None = None) -> None:

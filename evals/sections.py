@@ -1,6 +1,5 @@
 """The sections of a report: what was measured, drawn and read in a sentence each."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -11,7 +10,6 @@ from evals.charts import (
     first_ranks,
     load_latency,
     mean_by_slice,
-    message_stages,
     reliability_diagram,
     slice_means,
 )
@@ -140,30 +138,4 @@ def load_section(document: Document, samples: pl.DataFrame) -> Section:
         charts=(Chart(load_latency(samples), reading),),
         origin=describe(document),
         simulated=document.simulated,
-    )
-
-
-def stages_section(
-    stages: Sequence[dict[str, Any]], *, origin: str = "", simulated: bool = False
-) -> Section:
-    """Where messages' time goes.
-
-    Args:
-        stages: rows of `message`, `stage`, `start_ms` and `end_ms`.
-        origin: what the times rest on.
-        simulated: whether a simulated language model answered.
-    """
-    spent: dict[str, float] = {}
-    for row in stages:
-        spent[row["stage"]] = spent.get(row["stage"], 0.0) + row["end_ms"] - row["start_ms"]
-    total = sum(spent.values())
-    reading = "No message was measured."
-    if total > 0:
-        longest = max(spent, key=lambda stage: spent[stage])
-        reading = f"Most of the time, {spent[longest] / total:.0%}, goes to: {longest}."
-    return Section(
-        "Where a message's time goes",
-        charts=(Chart(message_stages(stages), reading),),
-        origin=origin,
-        simulated=simulated,
     )

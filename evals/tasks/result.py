@@ -48,11 +48,6 @@ def failure_figure(rows: pl.DataFrame) -> dict[str, Figure]:
     return {"failed": figure(rows["error"].count(), "samples", rows.height)}
 
 
-def engine_of(url: str, private: bool) -> str:
-    """What stands behind an address, for people: the project's own engine, or a server."""
-    return "local engine of this run" if private else url
-
-
 def sample_settings(**settings: Any) -> dict[str, Any]:
     """Settings of the eval itself, kept apart from the product's by their prefix."""
     return {f"eval.{name}": value for name, value in settings.items()}

@@ -7,6 +7,7 @@ production `ContextGatherer.gather`, and the memories that it would show are sco
 
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -75,14 +76,15 @@ async def evaluate_retrieval(
     settings = eval_settings(services.settings)
     gatherer = ContextGatherer(services.store, services.memory, settings)
     questions = spread_evenly(data.questions, limit)
-    wanted = {question.thread for question in questions}
-    threads = {key: turns for key, turns in data.threads.items() if key in wanted}
+    threads = _threads_of(data, questions)
     turns = sum(len(thread) for thread in threads.values())
     console.print(f"retrieval: writing and indexing {turns} messages of {len(threads)} threads")
-    written: dict[str, _Written] = {}
+    run = uuid.uuid4().hex[:12]
+    users = {key: f"eval-{run}-{key}" for key in threads}
     try:
-        for key, thread in threads.items():
-            written[key] = await _write(services, key, thread)
+        written = {
+            key: await _write(services, users[key], thread) for key, thread in threads.items()
+        }
         indexed_s = time.perf_counter() - started
 
         async def measure(question: Question) -> Row:
@@ -98,29 +100,39 @@ async def evaluate_retrieval(
             timeout_s=TIMEOUT_S,
         )
     finally:
-        for place in written.values():
-            await services.memory.delete_user(place.user_id)
+        for user_id in users.values():
+            await services.memory.delete_user(user_id)
     figures = _figures(rows) | {
         "indexed_per_s": figure(turns / indexed_s, "messages/s", turns),
         "seconds": figure(time.perf_counter() - started, "s"),
     }
-    record = public_settings(settings) | sample_settings(
-        questions=len(questions), threads=len(threads), messages=turns, asked_in="a new thread"
+    given = sample_settings(
+        questions=len(questions),
+        threads=len(threads),
+        messages=turns,
+        asked_in="a new thread",
+        intervals="over questions",
     )
     document = build_document(
         "eval retrieval",
         figures,
-        record,
+        public_settings(settings) | given,
         engines=(engines or {}) | {"embedder": settings.embedder},
         dataset=data.info,
     )
     return Evaluation(document, rows)
 
 
-async def _write(services: Services, key: str, turns: tuple[Turn, ...]) -> _Written:
+def _threads_of(
+    data: ConversationSet, questions: Sequence[Question]
+) -> dict[str, tuple[Turn, ...]]:
+    wanted = {question.thread for question in questions}
+    return {key: turns for key, turns in data.threads.items() if key in wanted}
+
+
+async def _write(services: Services, user_id: str, turns: tuple[Turn, ...]) -> _Written:
     """Put a conversation into the store and into memory, as if it had been had."""
-    user_id = f"eval-{uuid.uuid4().hex[:12]}-{key}"
-    thread_id = await services.store.create_thread(user_id=user_id, title=key)
+    thread_id = await services.store.create_thread(user_id=user_id, title=turns[0].thread)
     stored: list[str] = []
     for start in range(0, len(turns), IMPORT_BATCH):
         batch = [

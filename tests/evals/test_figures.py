@@ -14,11 +14,9 @@ from evals.figures import (
     interval_figure,
     print_figures,
     public_settings,
-    read_document,
     write_document,
 )
 from evals.statistics import Interval, mean_interval
-from harness.errors import HarnessError
 from harness.settings import Settings
 
 
@@ -52,21 +50,6 @@ def test_what_is_undefined_is_null_and_not_invalid_json(document, tmp_path):
         json.loads((tmp_path / "figures.json").read_text())["figures"]["abstain_precision"]["value"]
         is None
     )
-
-
-def test_what_is_written_is_read_again(document, tmp_path):
-    write_document(document, tmp_path / "figures.json")
-    assert read_document(tmp_path / "figures.json") == document
-
-
-@pytest.mark.parametrize("content", [None, "not json", "{}"])
-def test_another_file_is_refused_in_one_line(tmp_path, content):
-    path = tmp_path / "figures.json"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(HarnessError, match="written by --json") as raised:
-        read_document(path)
-    assert "\n" not in str(raised.value)
 
 
 def test_the_printed_table_names_units_intervals_and_origin(document):
