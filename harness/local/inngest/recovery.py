@@ -18,8 +18,9 @@ FROM runs r JOIN events e ON e.internal_id = r.event_id
 WHERE r.status = 'RUNNING' ORDER BY r.id
 """
 _STEPS = """
-SELECT s.run_id, s.hash, s.memo FROM runs r JOIN steps s ON s.run_id = r.id
-WHERE r.status = 'RUNNING' ORDER BY s.rowid
+SELECT s.run_id, s.hash, s.memo
+FROM runs r INDEXED BY runs_unfinished CROSS JOIN steps s ON s.run_id = r.id
+WHERE r.status = 'RUNNING' ORDER BY r.id, s.rowid
 """
 _PENDING = """
 SELECT p.run_id, p.hash, p.kind, p.name, p.due_at, p.attempt, p.race, p.queued_at, p.data

@@ -8,7 +8,7 @@ from collections import Counter
 import inngest
 import pytest
 
-from harness.local.inngest import Engine, Options
+from harness.local.inngest import Engine, Options, _schema, recovery
 from harness.local.inngest.journal import JournalError
 
 
@@ -221,3 +221,12 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path):
     path.write_text("this is not a database, it is a text of some length\n" * 100)
     with pytest.raises(JournalError, match="cannot be used as the Inngest engine's database"):
         Engine(Options(db=path), lambda error: None)
+
+
+def test_a_restart_reads_nothing_of_finished_runs():
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(_schema.TABLES)
+    for query in (recovery._UNFINISHED, recovery._STEPS, recovery._PENDING):
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+        assert [step for step in plan if "SCAN" in step] == ["SCAN r USING INDEX runs_unfinished"]
+    connection.close()
