@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import get_args
 
+import polars as pl
 from rich.console import Console
 
 from evals.figures import Document, build_document, figure, print_figures, public_settings
@@ -59,7 +60,8 @@ async def load_command(
     first_error = next((sample.error for sample in result.samples if sample.error), None)
     if first_error:
         console.print(f"first error: {first_error}", style="red", markup=False)
-    _keep(document, json, console)
+    samples = pl.DataFrame([sample.model_dump() for sample in result.samples])
+    _keep(document, json, console, samples)
     values = {name: item.value or 0.0 for name, item in document.figures.items()}
     missed = [line for objective in objectives if (line := objective.missed(values))]
     for line in missed:
@@ -169,8 +171,10 @@ def _sizes(stored: str) -> list[int]:
         raise HarnessError(f"--stored is {stored!r}; write numbers, such as 1000,100000") from None
 
 
-def _keep(document: Document, json: Path | None, console: Console) -> None:
-    run_id = keep_run(get_settings(), document, name=document.command)
+def _keep(
+    document: Document, json: Path | None, console: Console, rows: pl.DataFrame | None = None
+) -> None:
+    run_id = keep_run(get_settings(), document, name=document.command, rows=rows)
     console.print(f"kept in MLflow as run {run_id}", style="dim")
     if json is not None:
         write(document, json)

@@ -12,12 +12,12 @@ from evals.datasets.loader import load_conversations, load_tools
 from evals.demo.report import conversation_section
 from evals.demo.script import WORKSPACE, Conversation
 from evals.demo.stage import Stage
+from evals.demo.summary import print_summary
 from evals.demo.talk import Exchange, prepare_thread, say
 from evals.figures import (
     Document,
     build_document,
     figure,
-    print_figures,
     public_settings,
     write_document,
 )
@@ -149,9 +149,7 @@ def _conclude(
     stage = Stage(console)
     stage.heading("Figures")
     documents = [talked, retrieval, selection, load]
-    for document in documents:
-        print_figures(document, console)
-        console.print()
+    print_summary(documents, console)
     problems = [exchange.problems(_recalled(conversation, exchange)) for exchange in exchanges]
     sections = [summary_section(documents), conversation_section(exchanges, problems)]
     sections += [found for part in parts if (found := section_of(part.document, part.rows))]
