@@ -80,7 +80,7 @@ def create_api(settings: Settings) -> FastAPI:
         description="Takes messages for background jobs; answers arrive through Convex.",
         lifespan=lifespan,
     )
-    answer_errors(app)
+    answer_errors(app, [route for router in ROUTERS for route in router.routes])
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,

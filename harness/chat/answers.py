@@ -1,10 +1,13 @@
 """From exceptions to the API's one form of error."""
 
+from collections.abc import Sequence
+
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match, Route
 
 from harness.chat.errors import ApiError, ErrorBody, ErrorCode, ErrorDetail
 from harness.store import StoreError, StoreUnavailable
@@ -32,8 +35,13 @@ def error_response(error: ApiError) -> JSONResponse:
     )
 
 
-def answer_errors(app: FastAPI) -> None:
-    """Answer every exception of an application in the one form of error."""
+def answer_errors(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Answer every exception of an application in the one form of error.
+
+    Args:
+        app: the application.
+        routes: its routes, to name the methods of a path.
+    """
 
     @app.exception_handler(ApiError)
     async def on_api_error(request: Request, error: ApiError) -> JSONResponse:
@@ -53,8 +61,10 @@ def answer_errors(app: FastAPI) -> None:
             error.status_code, (ErrorCode.INVALID_REQUEST, "see /docs for what there is")
         )
         where = f"{request.method} {request.url.path}"
-        refusal = ApiError(code, f"{where}: {error.detail}", remedy, dict(error.headers or {}))
-        return error_response(refusal)
+        headers = dict(error.headers or {})
+        if code is ErrorCode.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(_methods(routes, request))
+        return error_response(ApiError(code, f"{where}: {error.detail}", remedy, headers))
 
     @app.exception_handler(Exception)
     async def on_fault(request: Request, error: Exception) -> JSONResponse:
@@ -65,6 +75,15 @@ def answer_errors(app: FastAPI) -> None:
             "send it again; if it stays, report the request_id",
         )
         return error_response(fault)
+
+
+def _methods(routes: Sequence[BaseRoute], request: Request) -> list[str]:
+    """Every method of a path; the framework names only those of its first route."""
+    methods: set[str] = set()
+    for route in routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods or set()
+    return sorted(methods)
 
 
 def from_store(error: StoreError) -> ApiError:
@@ -99,9 +118,6 @@ def _from_validation(error: RequestValidationError) -> ApiError:
     if first["type"] == "json_invalid":
         message = f"the body is no JSON: {first['ctx']['error']}"
         return ApiError(ErrorCode.MALFORMED_BODY, message, "send JSON in UTF-8")
-    if first["type"] == "string_too_long" and where == "body.text":
-        message = f"text has more than {first['ctx']['max_length']} characters"
-        return ApiError(ErrorCode.TOO_LARGE, message, "send a shorter text")
     return ApiError(
         ErrorCode.INVALID_REQUEST, f"{where}: {first['msg']}", "see /docs for what is taken"
     )

@@ -36,17 +36,17 @@ class SendRequest(Body):
     """
 
     thread_id: ThreadId
-    text: str = Field(max_length=64 * 1024)
+    text: str
     idempotency_key: IdempotencyKey
     model: str | None = Field(default=None, min_length=1, max_length=100)
 
 
 class ReplyRequest(Body):
-    """An answer to a tool call's question (`text`) or approval (`approved`)."""
+    """An answer to a tool call's question (`text`, at most 64 KiB) or approval (`approved`)."""
 
     call_id: str = Field(min_length=1, max_length=200)
     approved: bool | None = None
-    text: str | None = Field(default=None, max_length=64 * 1024)
+    text: str | None = None
 
 
 def clean_text(text: str, max_bytes: int) -> str:

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyCookie, HTTPBearer
 
 from harness.chat.authenticate_user import SignedIn
 from harness.chat.errors import ErrorBody, ErrorCode
@@ -15,14 +16,23 @@ def get_parts(request: Request) -> Parts:
     return parts
 
 
-def get_user(request: Request) -> SignedIn:
+# For the OpenAPI; the authenticator reads the headers itself.
+_BEARER = HTTPBearer(auto_error=False, description="A Clerk session token.")
+_COOKIE = APIKeyCookie(name="__session", auto_error=False, description="Clerk's cookie.")
+
+
+def get_user(
+    request: Request,
+    bearer: Annotated[Any, Security(_BEARER)],
+    cookie: Annotated[Any, Security(_COOKIE)],
+) -> SignedIn:
     """The signed-in sender of the request."""
     return get_parts(request).authenticator.authenticate(request.headers)
 
 
-async def get_writer(request: Request) -> SignedIn:
+async def get_writer(request: Request, user: Annotated[SignedIn, Depends(get_user)]) -> SignedIn:
     """The signed-in sender of a request that changes something, within their limit."""
-    parts, user = get_parts(request), get_user(request)
+    parts = get_parts(request)
     if not await parts.writes.charge(user.user_id):
         raise await parts.writes.exceeded(user.user_id)
     return user

@@ -170,6 +170,11 @@ async def test_an_unknown_path_and_method_are_answered_in_the_same_form(client):
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, "method_not_allowed")
 
 
+async def test_a_wrong_method_is_told_every_right_one(client):
+    response = await client.request("PATCH", "/api/threads")
+    assert response.headers["allow"] == "GET, POST"
+
+
 async def test_health_readiness_and_metrics_need_no_token(client, thread):
     del client.headers["Authorization"]
     assert (await client.get("/healthz")).json() == {"status": "ok"}
