@@ -10,14 +10,14 @@ def trim(value: Any, limit: int) -> Any:
     """A JSON value of at most `limit` characters as JSON, saying what was left out.
 
     Args:
-        value: texts lose their end, lists their last items; another value becomes text first.
+        value: texts lose their end and lists their last items; what has neither becomes text.
         limit: characters, at least 100.
     """
     size = _size(value)
     if size <= limit:
         return value
-    if isinstance(value, list):
-        return _trim_list(value, limit)
+    if isinstance(value, list) and (kept := _first_items(value, limit)):
+        return kept
     return _trim_text(value if isinstance(value, str) else json.dumps(value), limit)
 
 
@@ -38,7 +38,7 @@ def _trim_text(text: str, limit: int) -> str:
     return text[:low] + note.format(low, len(text))
 
 
-def _trim_list(items: list[Any], limit: int) -> list[Any]:
+def _first_items(items: list[Any], limit: int) -> list[Any]:
     note = "[cut: {} of {} items shown]"
     room = limit - len(note) - 20
     kept: list[Any] = []
@@ -47,6 +47,4 @@ def _trim_list(items: list[Any], limit: int) -> list[Any]:
         if room < 0:
             break
         kept.append(item)
-    if not kept:
-        kept.append(trim(items[0], max(limit // 2, 100)))
-    return [*kept, note.format(len(kept), len(items))]
+    return [*kept, note.format(len(kept), len(items))] if kept else []

@@ -3,6 +3,7 @@
 import ast
 import math
 import operator
+import re
 from collections.abc import Callable
 from typing import Annotated
 
@@ -52,7 +53,8 @@ def calculate(
     ],
 ) -> str:
     """Calculate the result of an arithmetic expression with numbers."""
-    text = expression.replace("^", "**").replace("×", "*").replace("÷", "/").replace(",", "")
+    text = expression.replace("^", "**").replace("×", "*").replace("÷", "/")
+    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)  # between thousands
     try:
         result = _value(ast.parse(text.strip(), mode="eval").body)
         shown = f"{result:.12g}" if isinstance(result, float) else str(result)

@@ -35,7 +35,10 @@ def current_time(
 
 def _zone_name(zone: str) -> str:
     wanted = zone.strip().replace(" ", "_").casefold()
-    for name in sorted(available_timezones()):
-        if wanted in (name.casefold(), name.rpartition("/")[2].casefold()):
-            return name
+    names = sorted(available_timezones())
+    whole = {name.casefold(): name for name in names}
+    cities = {name.rpartition("/")[2].casefold(): name for name in names}
+    found = whole.get(wanted) or cities.get(wanted)
+    if found:
+        return found
     raise ToolError(f"there is no time zone {zone!r}; name a city as 'Berlin', or 'UTC'")

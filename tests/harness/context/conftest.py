@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 
 import chromadb
+import hypothesis
 import numpy as np
 import pytest
 from chromadb.api import ClientAPI
@@ -16,7 +17,10 @@ from harness.context.memory import Memory
 from harness.models import Message
 from harness.settings import Settings
 
-HOUR_MS = 3600 * 1000
+# How long an example takes says nothing on a busy machine.
+hypothesis.settings.register_profile("harness", deadline=None)
+hypothesis.settings.load_profile("harness")
+
 NewMessage = Callable[..., Message]
 
 

@@ -1,0 +1,113 @@
+from typing import Annotated, Literal
+
+import pytest
+from pydantic import BaseModel, Field
+
+from harness.errors import HarnessError
+from harness.models import Effect
+from harness.tools.builtin import BUILTIN
+from harness.tools.context import ToolContext
+from harness.tools.registry import Registry, example, tool
+
+
+@tool(
+    effect=Effect.EXTERNAL,
+    permission="ask",
+    idempotent=False,
+    timeout_s=5,
+    examples=[example("Send it to Ann", to="Ann", copies=1, tone="warm")],
+    choices={"to": lambda context, text: ["Ann", "Bob"]},
+)
+def send(
+    to: Annotated[str, Field(description="Who gets it", max_length=40)],
+    copies: Annotated[int, Field(ge=1, le=9)] = 1,
+    tone: Literal["warm", "cool"] = "warm",
+    *,
+    context: ToolContext,
+) -> str:
+    """Send the letter
+    to someone.
+
+    More for whoever reads the code.
+    """
+    return f"{to} {copies} {tone} {context.user_id}"
+
+
+def test_a_tool_is_named_and_described_by_its_function():
+    assert send.spec.name == "send"
+    assert send.spec.description == "Send the letter to someone."
+
+
+def test_what_it_does_to_the_world_is_in_its_spec():
+    spec = send.spec
+    assert (spec.effect, spec.permission, spec.idempotent, spec.timeout_s, spec.control) == (
+        *(Effect.EXTERNAL, "ask", False, 5),
+        None,
+    )
+
+
+def test_the_schema_has_every_argument_and_not_the_context():
+    assert send.spec.parameters == {
+        "type": "object",
+        "properties": {
+            "to": {"description": "Who gets it", "type": "string"},
+            "copies": {"minimum": 1, "maximum": 9, "type": "integer"},
+            "tone": {"enum": ["warm", "cool"], "type": "string"},
+        },
+        "required": ["to", "copies", "tone"],
+        "additionalProperties": False,
+    }
+
+
+def test_a_tool_without_a_docstring_is_refused():
+    def nameless() -> None:
+        pass
+
+    with pytest.raises(HarnessError, match="nameless has no docstring"):
+        tool(effect=Effect.READ, examples=[])(nameless)
+
+
+def test_an_example_must_fit_the_arguments():
+    def count(number: int) -> None:
+        """Count."""
+
+    with pytest.raises(HarnessError, match=r"count: the arguments of its example 'count!'"):
+        tool(effect=Effect.READ, examples=[example("count!", number="many")])(count)
+
+
+def test_arguments_may_be_a_model_of_their_own():
+    class Point(BaseModel):
+        x: int
+
+    def go(**where: int) -> None:
+        """Go there."""
+
+    made = tool(effect=Effect.READ, examples=[], arguments=Point)(go)
+    assert made.spec.parameters["required"] == ["x"]
+
+
+def test_two_tools_of_one_name_are_refused():
+    with pytest.raises(HarnessError, match="two tools named send"):
+        Registry([send, send])
+
+
+def test_tools_are_found_by_name_in_the_order_added():
+    registry = Registry(BUILTIN)
+    registry.add(send)
+    assert registry.names()[-1] == "send"
+    assert registry.get("send") == send.spec
+    assert registry.get("nothing") is None
+    assert [spec.name for spec in registry.specs()] == registry.names()
+
+
+async def test_offered_tools_take_the_choices_of_the_run(context):
+    (spec,) = await Registry([send]).offer(["send", "unknown"], context, "text")
+    assert spec.parameters["properties"]["to"]["enum"] == ["Ann", "Bob"]
+    assert "enum" not in send.spec.parameters["properties"]["to"]
+
+
+@pytest.mark.parametrize("built_in", BUILTIN, ids=lambda built_in: built_in.spec.name)
+def test_built_in_tools_have_six_different_examples_with_all_arguments(built_in):
+    spec = built_in.spec
+    assert len({each.request for each in spec.examples}) >= 6
+    assert all(set(each.arguments) == set(spec.parameters["required"]) for each in spec.examples)

@@ -1,0 +1,174 @@
+import pytest
+
+from harness.context.embeddings import CachedEmbedder
+from harness.models import Effect
+from harness.tools import _probe
+from harness.tools.builtin import BUILTIN
+from harness.tools.registry import ToolSpec, example
+from harness.tools.selection import MARGIN, ToolSelector, message_parts
+
+SPECS = [each.spec for each in BUILTIN]
+REQUESTS = [
+    ("what is in the garage folder?", "list_tree"),
+    ("I would like to know what documents the house folder has", "list_tree"),
+    ("Open file budget/june.md please", "view_file"),
+    ("Please have a look at soup.md and tell me how much salt it needs", "view_file"),
+    ("find where the lease is mentioned", "search_text"),
+    ("Which of my notes mention the electrician?", "search_text"),
+    ("write 'feed the fish' to a file called chores.md", "write_file"),
+    ("Make a file about tomorrow's tasks with: call the vet", "write_file"),
+    ("what did I tell you about my sister?", "search_memory"),
+    ("from now on call me Johnny", "remember_preference"),
+    ("I always drink my coffee black, keep that in mind", "remember_preference"),
+    ("ask me which train I want before you write it down", "ask_user"),
+    ("Check with me what the new name should be, then go ahead", "ask_user"),
+    ("wait 5 seconds then tell me whether the oven is hot", "wait"),
+    ("Before you answer, pause three seconds", "wait"),
+    ("what's the time in Nairobi?", "current_time"),
+    ("how much is 18 times 7?", "calculate"),
+]
+NO_TOOL = [
+    "I planted roses and lilies along the fence last spring.",
+    "Hi! I'm renovating my kitchen this month.",
+    "The electrician's phone number is 555-123 and he comes on Tuesdays",
+    "Good evening, my name is Sandra and I run a small bakery",
+    "Which colour did we choose for the tiles?",
+    "What flowers did I plant along the fence?",
+    "How do I bake sourdough bread?",
+    "Who delivers the flour?",
+    "Thanks, that was all.",
+]
+GARDEN = ToolSpec(
+    name="water_plants",
+    description="Water the plants in a bed of the garden.",
+    parameters={"type": "object", "properties": {"bed": {"description": "Which bed"}}},
+    effect=Effect.EXTERNAL,
+)
+INVOICES = ToolSpec(
+    name="sendInvoice",
+    description="Send an invoice to a customer.",
+    parameters={"type": "object", "properties": {}},
+    effect=Effect.EXTERNAL,
+)
+
+
+@pytest.fixture(scope="session")
+def selector(minilm: CachedEmbedder) -> ToolSelector:
+    return ToolSelector(minilm, SPECS)
+
+
+@pytest.mark.parametrize(("request_", "tool"), REQUESTS)
+async def test_a_request_is_offered_its_tool_first(selector, request_, tool):
+    selection = await selector.select(request_, 3)
+    assert selection.needed
+    assert selection.candidates[0].name == tool
+
+
+@pytest.mark.parametrize("message", NO_TOOL)
+async def test_what_needs_no_tool_is_offered_none(selector, message):
+    selection = await selector.select(message, 3)
+    assert not selection.needed
+    assert selection.candidates == []
+
+
+async def test_a_request_is_found_among_other_sentences(selector):
+    text = "I had such a long day. My boss was in a bad mood again. Open the file diary.md."
+    assert (await selector.select(text, 3)).candidates[0].name == "view_file"
+
+
+async def test_a_clear_winner_stands_alone(selector):
+    assert len((await selector.select("wait 20 seconds", 5)).candidates) == 1
+
+
+async def test_at_most_k_are_offered_best_first(minilm):
+    twins = [SPECS[0].model_copy(update={"name": f"twin_{i}"}) for i in range(5)]
+    selection = await ToolSelector(minilm, twins).select("what is in the drafts folder?", 3)
+    scores = [candidate.score for candidate in selection.candidates]
+    assert len(scores) == 3
+    assert scores == sorted(scores, reverse=True)
+
+
+async def test_tools_far_behind_the_best_are_not_offered(minilm):
+    selector = ToolSelector(minilm, [GARDEN, INVOICES])
+    selection = await selector.select("Please water the plants in the rose bed", 2)
+    assert [candidate.name for candidate in selection.candidates] == ["water_plants"]
+    odds = {name: score / (1 - score) for name, score in selection.scores.items()}
+    assert odds["water_plants"] > odds["sendInvoice"] * 2.718**MARGIN
+
+
+async def test_a_tool_without_examples_is_found_by_its_description(minilm):
+    selector = ToolSelector(minilm, [*SPECS, GARDEN, INVOICES])
+    selection = await selector.select("send the invoice to our customer in Leeds", 1)
+    assert selection.candidates[0].name == "sendInvoice"
+
+
+async def test_examples_help_where_the_description_does_not(minilm):
+    mute = GARDEN.model_copy(update={"name": "zx1", "description": "Runs procedure zx1."})
+    taught = mute.model_copy(
+        update={"examples": [example("The tomatoes are dry, give them something to drink")]}
+    )
+    text = "the tomatoes need something to drink"
+    scores = [
+        (await ToolSelector(minilm, [spec, INVOICES]).select(text, 1)).scores["zx1"]
+        for spec in (mute, taught)
+    ]
+    assert scores[1] > scores[0]
+
+
+async def test_another_tool_of_a_known_name_is_judged_by_its_own_description(minilm):
+    wait = GARDEN.model_copy(update={"name": "wait"})
+    selection = await ToolSelector(minilm, [wait, INVOICES]).select("water the garden's plants", 1)
+    assert selection.candidates[0].name == "wait"
+
+
+async def test_a_selection_says_what_it_found_and_why(selector):
+    selection = await selector.select("calculate 3 + 4", 3)
+    assert set(selection.scores) == {spec.name for spec in SPECS}
+    assert selection.why.startswith("calculate serves better than no tool with probability")
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n"])
+async def test_an_empty_message_needs_nothing(selector, text):
+    assert not (await selector.select(text, 3)).needed
+
+
+async def test_without_tools_nothing_is_needed(minilm):
+    assert not (await ToolSelector(minilm, []).select("open notes.md", 3)).needed
+
+
+async def test_a_very_long_message_is_no_trouble(selector):
+    assert not (await selector.select("It was a quiet day at sea. " * 2000, 3)).needed
+
+
+async def test_the_classifier_is_not_used_on_another_embedders_vectors(minilm):
+    class Renamed:
+        name = "other"
+        dimensions = minilm.dimensions
+
+        def embed(self, texts):
+            return minilm.embed(texts)
+
+    embedder = CachedEmbedder(Renamed())
+    selection = await ToolSelector(embedder, SPECS).select("What time is it in Oslo?", 1)
+    assert selection.candidates[0].name == "current_time"
+    embedder.close()
+
+
+def test_the_packaged_classifier_was_fitted_on_the_tools_there_are():
+    """If not: python -m harness.tools.calibration.fit"""
+    probe = _probe.load()
+    fitted = dict(zip(probe.names, probe.descriptions, strict=True))
+    assert fitted == {spec.name: spec.description for spec in SPECS}
+
+
+def test_a_message_is_looked_at_whole_and_by_its_last_sentences():
+    assert message_parts("Just this one") == ["Just this one"]
+    assert message_parts("Hello. Open it!\nNow?") == [
+        "Hello. Open it!\nNow?",
+        "Hello.",
+        "Open it!",
+        "Now?",
+    ]
+    parts = message_parts(" ".join(f"S{i}." for i in range(50)))
+    assert parts[-1] == "S49."
+    assert len(parts) == 6
