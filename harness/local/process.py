@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ _TERM_GRACE_S = 6.0
 _KILL_GRACE_S = 5.0
 _LOG_BYTES = 16 * 1024 * 1024  # a longer log is put aside at the next start
 _LINE_BYTES = 256 * 1024
+_FRAME = re.compile(r"\s|(\w+:\s+)?Traceback \(most recent call last\)")  # Python's and Node's
 
 Echo = Callable[[str], None]
 
@@ -97,12 +99,14 @@ class Process:
             self._pump.cancel()
 
     def log_tail(self, lines: int = 15) -> str:
-        """The last lines of the log."""
+        """The last lines of the log, without the frames of tracebacks: those are for the file."""
         if not self._log.exists():
             return ""
         with self._log.open("rb") as log:
             log.seek(max(0, self._log.stat().st_size - 16_384))
-            return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
+            text = log.read().decode(errors="replace")
+        told = [line for line in text.splitlines() if line.strip() and not _FRAME.match(line)]
+        return "\n".join(told[-lines:])
 
     def _signal(self, number: signal.Signals) -> None:
         if self._child:

@@ -55,6 +55,14 @@ async def test_a_part_that_ends_at_once_is_named_with_its_log(run):
         await run(before='print("no disk", flush=True); sys.exit(3)')
 
 
+async def test_what_a_user_is_told_of_a_crash_has_no_traceback(run):
+    with pytest.raises(HarnessError) as caught:
+        await run(before='raise RuntimeError("no disk")')
+    assert "RuntimeError: no disk" in str(caught.value)
+    assert "Traceback" not in str(caught.value)
+    assert "line 1" not in str(caught.value)
+
+
 async def test_a_part_that_is_never_healthy_is_named_and_stopped(run, monkeypatch):
     monkeypatch.setattr(part_module, "_READY_TIMEOUT_S", 0.5)
     with pytest.raises(HarnessError, match="fake did not answer"):
