@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-# Chroma's own switch; it sends usage data otherwise.
-CHROMA_ENV = {"ANONYMIZED_TELEMETRY": "False"}
+# Chroma's own switches: it sends usage data otherwise, and writes five lines for every request.
+CHROMA_ENV = {"ANONYMIZED_TELEMETRY": "False", "RUST_LOG": "warn"}
 
 
 def chroma_command(path: Path, port: int) -> list[str]:
