@@ -8,6 +8,7 @@ from cachetools import TTLCache
 from limits import parse
 from limits.aio.storage import MemoryStorage, Storage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from limits.errors import ConfigurationError
 from limits.storage import storage_from_string
 
 from harness.chat.errors import ApiError, ErrorCode
@@ -28,7 +29,7 @@ class RateLimiter:
         url: where the counters are: `memory://`, `redis://…`.
 
     Raises:
-        HarnessError: the limit can't be read.
+        HarnessError: the limit or the address can't be used.
     """
 
     def __init__(self, limit: str, url: str) -> None:
@@ -72,4 +73,10 @@ class RateLimiter:
 def _storage(url: str) -> Storage:
     if url == "memory://":
         return MemoryStorage()
-    return cast(Storage, storage_from_string(f"async+{url}"))
+    try:
+        return cast(Storage, storage_from_string(f"async+{url}"))
+    except ConfigurationError as error:
+        raise HarnessError(
+            f"HARNESS_RATE_LIMIT_URL is {url.split('@')[-1]!r}, which can't be used ({error})",
+            "Use memory://, or redis://HOST:PORT with the package `limits[async-redis]`.",
+        ) from error

@@ -56,3 +56,8 @@ def test_a_name_that_is_not_public_is_no_attribute():
 
 def test_importing_the_package_loads_nothing_else():
     assert not {name for name in loaded_after("import harness") if name.startswith("harness.")}
+
+
+def test_the_api_process_loads_neither_the_models_nor_the_memorys_code():
+    heavy = {"chromadb", "onnxruntime", "openai", "mlflow"}
+    assert not heavy & loaded_after("import harness.app")

@@ -46,3 +46,10 @@ async def test_the_refusal_says_how_long_to_wait(limiter):
 def test_a_limit_that_is_none_is_named():
     with pytest.raises(HarnessError, match="HARNESS_RATE_LIMIT is 'often'"):
         RateLimiter("often", "memory://")
+
+
+@pytest.mark.parametrize("url", ["nowhere://x", "redis://user:s3cret@127.0.0.1:1"])
+def test_a_place_for_counters_that_can_not_be_used_is_named_without_its_password(url):
+    with pytest.raises(HarnessError, match="HARNESS_RATE_LIMIT_URL") as refused:
+        RateLimiter("3/hour", url)
+    assert "s3cret" not in str(refused.value)
