@@ -57,11 +57,11 @@ async def run_demo(
     home = settings.home / "demo"
     stage.heading("Starting the stack")
     began = time.perf_counter()
-    async with Stack(home, env={"HARNESS_WORKSPACE": str(_workspace(home))}) as stack:
+    async with Stack(home, env={"HARNESS_WORKSPACE": str(fresh_workspace(home))}) as stack:
         console.print(f"{', '.join(stack.urls)} up in {time.perf_counter() - began:.1f} s\n")
         async with await build_services(stack.settings) as services:
             stage.heading(f"A conversation: {conversation.title}")
-            exchanges = await _converse(stack.settings, services, conversation, stage)
+            exchanges = await converse(stack.settings, services, conversation, stage)
             talked = _conversation_document(stack, conversation, exchanges)
             stage.heading("Context retrieval")
             engines = ENGINES | {"embedder": stack.settings.embedder}
@@ -80,7 +80,7 @@ async def run_demo(
     return _conclude(settings, conversation, exchanges, talked, parts, console, json)
 
 
-def _workspace(home: Path) -> Path:
+def fresh_workspace(home: Path) -> Path:
     """The folder that the demo's file tools see: fresh copies of what ships."""
     folder = home / "workspace"
     shutil.rmtree(folder, ignore_errors=True)
@@ -88,9 +88,17 @@ def _workspace(home: Path) -> Path:
     return folder
 
 
-async def _converse(
+async def converse(
     settings: Settings, services: Services, conversation: Conversation, stage: Stage
 ) -> list[Exchange]:
+    """Have a conversation as a fresh user.
+
+    Args:
+        settings: of the stack.
+        services: that work on the stack.
+        conversation: what is said.
+        stage: shows it.
+    """
     user_id = f"user_demo_{uuid.uuid4().hex[:12]}"
     model = settings.model or LOCAL_MODEL
     stage.console.print(f"answered by {model}", style="dim", end="")
@@ -102,12 +110,13 @@ async def _converse(
         for turn in conversation.messages:
             stage.user(turn.text)
             exchange = await say(client, services, thread_id, turn, stage.token, stage.ask)
-            stage.outcome(exchange, exchange.problems(_recalled(conversation, exchange)))
+            stage.outcome(exchange, exchange.problems(recalled(conversation, exchange)))
             exchanges.append(exchange)
     return exchanges
 
 
-def _recalled(conversation: Conversation, exchange: Exchange) -> str | None:
+def recalled(conversation: Conversation, exchange: Exchange) -> str | None:
+    """The earlier message that an exchange refers back to, if it does."""
     index = exchange.turn.expects.recalls
     return None if index is None else conversation.earlier[index].content
 
@@ -116,7 +125,7 @@ def _conversation_document(
     stack: Stack, conversation: Conversation, exchanges: list[Exchange]
 ) -> Document:
     completed = [e for e in exchanges if e.status is Status.COMPLETED]
-    right = [e for e in exchanges if not e.problems(_recalled(conversation, e))]
+    right = [e for e in exchanges if not e.problems(recalled(conversation, e))]
     tools_right = [e for e in exchanges if e.called() == e.turn.expects.tools]
     n = len(exchanges)
     settings = stack.settings
@@ -150,7 +159,7 @@ def _conclude(
     stage.heading("Figures")
     documents = [talked, retrieval, selection, load]
     print_summary(documents, console)
-    problems = [exchange.problems(_recalled(conversation, exchange)) for exchange in exchanges]
+    problems = [exchange.problems(recalled(conversation, exchange)) for exchange in exchanges]
     sections = [summary_section(documents), conversation_section(exchanges, problems)]
     sections += [found for part in parts if (found := section_of(part.document, part.rows))]
     file = write_report(
