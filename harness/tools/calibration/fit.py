@@ -133,32 +133,54 @@ async def _fit_weights(
     )
     scale = _fit(odds[:, :, None], held.labels)
     _report("classifier", odds[:, :, None], held.labels)
-    shown = await SimilarityIndex.of(specs, embedder)
-    bare = [spec.model_copy(update={"examples": []}) for spec in specs]
-    described = await SimilarityIndex.of(bare, embedder)
-    request = _foreign_requests(specs, train, held, embedder.name)
-    fitted = []
-    for name, index, used in (
-        ("examples", shown, SIGNALS),
-        ("descriptions alone", described, SIGNALS[1:]),
-    ):
-        signals = [index.signals(*each) for each in zip(held.texts, held.vectors, strict=True)]
-        stacked = np.array([[row[signal] for signal in used] for row in signals], np.float64)
-        stacked = np.concatenate([stacked.transpose(0, 2, 1), request[:, :, None]], axis=2)
-        _report(name, stacked, held.labels)
-        found = dict(zip((*used, "request", "bias"), _fit(stacked, held.labels), strict=True))
-        fitted.append(SimilarityWeights(**({"example": 0.0} | _rounded(found))))
+    foreign, asked = _foreign()
+    everything = [*specs, *foreign]
+    numbers = {spec.name: i for i, spec in enumerate(everything)}
+    numbers[NO_TOOL] = len(everything)
+    request = np.concatenate(
+        [
+            _unseen_requests(specs, train, held),
+            [probe.scores(text, vector)[1] for text, vector in _embedded(asked, embedder)],
+        ]
+    )
+    tried = _requests([*_development(), *asked], numbers, embedder)
+    weights = {}
+    for name, kept, used in (("shown", True, SIGNALS), ("described", False, SIGNALS[1:])):
+        # Tools without examples stand beside those with some: the odds must compare.
+        each = [spec if kept else spec.model_copy(update={"examples": []}) for spec in everything]
+        index = await SimilarityIndex.of(each, embedder)
+        signals = [index.signals(*one) for one in zip(tried.texts, tried.vectors, strict=True)]
+        table = np.array([[row[signal] for signal in used] for row in signals], np.float64)
+        spread = np.repeat(request[:, None], len(everything), axis=1)
+        table = np.concatenate([table.transpose(0, 2, 1), spread[:, :, None]], axis=2)
+        _report(name, table, tried.labels)
+        found = dict(zip((*used, "request", "bias"), _fit(table, tried.labels), strict=True))
+        weights[name] = SimilarityWeights(**({"example": 0.0} | _rounded(found)))
     return SelectionWeights(
         version=1,
         probe=ProbeWeights(**_rounded(dict(zip(("scale", "bias"), scale, strict=True)))),
-        shown=fitted[0],
-        described=fitted[1],
+        **weights,
     )
 
 
-def _foreign_requests(
-    specs: list[ToolSpec], train: Requests, held: Requests, embedder: str
-) -> Floats:
+def _foreign() -> tuple[list[ToolSpec], list[tuple[str, str]]]:
+    """Tools that the classifier does not know, as a deployment has, and requests for them."""
+    lines = Path(__file__).with_name("foreign_tools.jsonl").read_text("utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    specs = [
+        ToolSpec(name=row["name"], description=row["description"], parameters={}) for row in rows
+    ]
+    return specs, [(request, row["name"]) for row in rows for request in row["requests"]]
+
+
+def _embedded(
+    labelled: list[tuple[str, str]], embedder: CachedEmbedder
+) -> list[tuple[str, NDArray[np.float32]]]:
+    texts = [text for text, _ in labelled]
+    return list(zip(texts, embedder.embed(texts), strict=True))
+
+
+def _unseen_requests(specs: list[ToolSpec], train: Requests, held: Requests) -> Floats:
     # A tool that comes later was no part of the fit: a request is judged by a fit without its own.
     columns = []
     for number in range(len(specs)):
@@ -174,7 +196,7 @@ def _foreign_requests(
         columns.append(_features(vocabulary, held) @ difference[:-1] + difference[-1])
     table = np.stack(columns, axis=1)
     table = np.hstack([table, table.mean(1, keepdims=True)])
-    return np.repeat(table[np.arange(len(table)), held.labels][:, None], len(specs), axis=1)
+    return np.asarray(table[np.arange(len(table)), held.labels])
 
 
 def _fit(signals: Floats, labels: Labels) -> Floats:
@@ -195,7 +217,9 @@ def _fit(signals: Floats, labels: Labels) -> Floats:
         right = odds[rows, labels[rows]]
         among = np.logaddexp.reduce(odds[rows], axis=1) - right
         alone = np.where(asked, np.logaddexp(0, -odds.max(1)), np.logaddexp(0, odds.max(1)))
-        return float(among.mean() + alone.mean() + 1e-3 * (weights[:-1] ** 2).sum())
+        # Half for requests and half for the rest, whatever their numbers here.
+        balanced = (alone[asked].mean() + alone[~asked].mean()) / 2
+        return float(among.mean() + balanced + 1e-3 * (weights[:-1] ** 2).sum())
 
     return np.asarray(minimize(loss, np.ones(signals.shape[2] + 1)).x)
 
