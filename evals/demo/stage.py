@@ -4,6 +4,7 @@ import json
 import sys
 
 from rich.console import Console
+from rich.markup import escape
 
 from evals.demo.talk import Exchange
 from harness.models import Question, ToolCall
@@ -25,7 +26,7 @@ class Stage:
 
     def user(self, text: str) -> None:
         """Show a message that is sent."""
-        self.console.print(f"[bold cyan]you[/]        {text}")
+        self.console.print(f"[bold cyan]you[/]        {escape(text)}", highlight=False)
         self.console.print("[bold green]assistant[/]  ", end="")
 
     def token(self, text: str) -> None:
@@ -34,11 +35,13 @@ class Stage:
 
     def ask(self, question: Question, prepared: str) -> str:
         """Ask whoever sits at the terminal, or reply for them where there is none."""
-        self.console.print(f"\n[yellow]asks[/]       {question.prompt}", highlight=False)
+        self.console.print(f"\n[yellow]asks[/]       {escape(question.prompt)}", highlight=False)
         if sys.stdin.isatty():
-            typed = self.console.input(f"[yellow]your reply[/] (Enter for {prepared!r}): ")
+            typed = self.console.input(f"[yellow]your reply[/] (Enter for {escape(prepared)!r}): ")
             return typed.strip() or prepared
-        self.console.print(f"[yellow]reply[/]      {prepared}  (given by the demo: no terminal)")
+        self.console.print(
+            f"[yellow]reply[/]      {escape(prepared)}  (given by the demo: no terminal)"
+        )
         return prepared
 
     def outcome(self, exchange: Exchange, problems: list[str]) -> None:
