@@ -16,7 +16,7 @@ from loadtest.arrivals import Arrivals, schedule
 from loadtest.bench.pipeline import bench_pipeline
 from loadtest.measures import UNITS, measure
 from loadtest.plan import LoadResult
-from loadtest.run import run_load
+from loadtest.run import find_scenario, run_load
 from loadtest.slo import parse
 from loadtest.stack import private_stack, running_or_private
 
@@ -40,8 +40,11 @@ async def load_command(
     Raises:
         HarnessError: for settings that make no sense.
     """
+    # Whatever is wrong with the request is told before a stack is started for it.
     objectives = parse(slo) if slo else []
     kind = _arrivals(arrivals)
+    find_scenario(scenario)
+    _check_schedule(rate, duration_s)
     console, home = Console(), get_settings().home
     async with running_or_private(home) as (settings, where):
         console.print(f"load: {scenario} on {where}, model {model}")
@@ -162,6 +165,12 @@ def _arrivals(name: str) -> Arrivals:
         if kind == name:
             return kind  # type: ignore[no-any-return]
     raise HarnessError(f"--arrivals is {name!r}; it can be poisson or constant")
+
+
+def _check_schedule(rate: float, duration_s: float) -> None:
+    for option, value in (("--rate", rate), ("--duration", duration_s)):
+        if value <= 0:
+            raise HarnessError(f"{option} is {value:g}; it must be above zero")
 
 
 def _sizes(stored: str) -> list[int]:

@@ -32,6 +32,17 @@ def scenarios() -> list[str]:
     return sorted(file.stem for file in SCENARIOS.glob("*.py") if not file.stem.startswith("_"))
 
 
+def find_scenario(name: str) -> Path:
+    """The file of a scenario.
+
+    Raises:
+        HarnessError: there is none of this name.
+    """
+    if name not in scenarios():
+        raise HarnessError(f"no scenario {name!r}; there are: {', '.join(scenarios())}")
+    return SCENARIOS / f"{name}.py"
+
+
 async def make_users(settings: Settings, count: int, threads: int, ttl_s: int) -> list[LoadUser]:
     """Make fresh users with threads of their own.
 
@@ -86,8 +97,7 @@ async def run_load(
     Raises:
         HarnessError: for an unknown scenario, or when Locust ends without a result.
     """
-    if scenario not in scenarios():
-        raise HarnessError(f"no scenario {scenario!r}; there are: {', '.join(scenarios())}")
+    file = find_scenario(scenario)
     ttl_s = int(duration_s + drain_s) + 120
     with tempfile.TemporaryDirectory(prefix="harness-load-") as folder:
         plan = LoadPlan(
@@ -107,7 +117,7 @@ async def run_load(
         plan_file = Path(folder) / "plan.json"
         plan_file.write_text(plan.model_dump_json())
         plan_file.chmod(0o600)  # it holds tokens
-        await _run_locust(SCENARIOS / f"{scenario}.py", plan_file, on_progress)
+        await _run_locust(file, plan_file, on_progress)
         if not plan.result_file.exists():
             raise HarnessError("Locust ended without a result; its messages are above")
         return LoadResult.model_validate_json(plan.result_file.read_text())
