@@ -9,7 +9,7 @@ import polars as pl
 from evals.metrics.selection import Bin
 from evals.statistics import mean_interval
 
-WIDTH = 620
+WIDTH = 780  # px with labels and all, so that no chart outgrows the report's column
 INK = "#22303c"
 ACCENT = "#1f6f8b"
 WARM = "#d1603d"
@@ -167,7 +167,8 @@ def message_stages(stages: Sequence[dict[str, Any]]) -> alt.Chart:
     Args:
         stages: rows of `message` (label), `stage`, `start_ms` and `end_ms` from its sending.
     """
-    order = list(dict.fromkeys(row["stage"] for row in stages))
+    by_start = sorted(stages, key=lambda row: float(row["start_ms"]))
+    order = list(dict.fromkeys(row["stage"] for row in by_start))
     messages = list(dict.fromkeys(row["message"] for row in stages))
     chart = (
         alt.Chart(alt.InlineData(values=[dict(row) for row in stages]))
@@ -175,7 +176,7 @@ def message_stages(stages: Sequence[dict[str, Any]]) -> alt.Chart:
         .encode(
             x=alt.X("start_ms:Q", title="ms since the message was sent"),
             x2="end_ms:Q",
-            y=alt.Y("message:N", sort=None, title=None, axis=alt.Axis(labelLimit=220)),
+            y=alt.Y("message:N", sort=None, title=None, axis=alt.Axis(labelLimit=250)),
             color=alt.Color(
                 "stage:N", sort=order, title=None, scale=alt.Scale(domain=order, range=PALETTE)
             ),
@@ -192,7 +193,11 @@ def _flat() -> alt.Axis:
 def _sized(chart: Any, height: int) -> alt.Chart:
     font = "system-ui, sans-serif"
     sized: alt.Chart = (
-        chart.properties(width=WIDTH, height=height)
+        chart.properties(
+            width=WIDTH,
+            height=height,
+            autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+        )
         .configure(font=font)
         .configure_view(stroke=None)
         .configure_axis(

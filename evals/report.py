@@ -32,7 +32,8 @@ table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font
 th{text-align:left;color:var(--soft);font-weight:600}
 th,td{padding:6px 10px;border-bottom:1px solid var(--line)}
 td.number,th.number{text-align:right;white-space:nowrap}
-figure{margin:22px 0 6px;overflow-x:auto}
+figure{margin:22px 0 6px}
+figure svg{max-width:100%;height:auto}
 figcaption{color:var(--soft);font-size:.92rem;margin-top:4px;max-width:70ch}
 .simulated{background:#fbeee8;border-left:4px solid #d1603d;padding:8px 14px;border-radius:4px}
 """
