@@ -13,6 +13,7 @@ from harness.events import MessageCancelled
 from harness.jobs.policies import PERSIST, RETRIES
 from harness.jobs.run import thread_free
 from harness.jobs.steps import Steps
+from harness.jobs.thread_turn import next_in_thread
 from harness.services import Services
 
 FN_ID = "release-thread"
@@ -29,7 +30,7 @@ def release_thread(services: Services) -> inngest.Function[Any]:
     async def release(ctx: inngest.Context) -> str | None:
         cancelled = MessageCancelled.model_validate(ctx.event.data)
         steps = Steps(ctx, cancelled.message_key)
-        looking = partial(_next_key, services, cancelled.thread_id)
+        looking = partial(next_in_thread, services, cancelled.thread_id)
         next_key = (await steps.attempt("find-next", looking, PERSIST)).value
         if next_key is not None and next_key != cancelled.message_key:
             event = thread_free(cancelled.thread_id, cancelled.message_key, next_key)
@@ -37,8 +38,3 @@ def release_thread(services: Services) -> inngest.Function[Any]:
         return str(next_key) if next_key else None
 
     return release
-
-
-async def _next_key(services: Services, thread_id: str) -> str | None:
-    waiting = await services.store.unfinished(thread_id)
-    return waiting[0].message_key if waiting else None

@@ -14,7 +14,7 @@ from harness.jobs.on_failure import on_failure
 from harness.jobs.policies import GATHER, RETRIES, SELECT
 from harness.jobs.run import Run
 from harness.jobs.steps import RunFailed, RunStopped
-from harness.jobs.thread_turn import take_turn
+from harness.jobs.thread_turn import pass_turn_on, take_turn
 from harness.jobs.tool_calls import run_calls
 from harness.llm.errors import UnknownModel
 from harness.llm.models import ModelSpec, fallbacks, resolve_model
@@ -59,6 +59,7 @@ async def answer_message(run: Run) -> str:
     try:
         await _answer(run)
     except RunStopped:
+        await pass_turn_on(run)
         return "stopped"
     except RunFailed as failed:
         await persist_failure(run, failed.failure)
