@@ -30,6 +30,20 @@ def min_max(scores: Scores, within: NDArray[np.bool_]) -> Scores:
     return result
 
 
+def strength(scores: Scores, within: NDArray[np.bool_], full: float) -> float:
+    """How much a signal has to say, 0–1: its best score as a share of a full one.
+
+    Scaled to its own best alone, a match of one chance word would count as much as a match of all.
+
+    Args:
+        scores: float32 [documents], none negative.
+        within: bool [documents], those that may be retrieved.
+        full: the score from which on the signal counts whole.
+    """
+    high = float(scores[within].max(initial=0))
+    return min(1.0, high / full) if full > 0 else 0.0
+
+
 def smooth(scores: Scores, sessions: NDArray[np.int64], kernel: Mapping[int, float]) -> Scores:
     """Let documents share in their neighbours' scores.
 

@@ -11,7 +11,7 @@ from harness.context.analysis import terms
 from harness.context.corpus import Corpus
 from harness.context.dense import similarities
 from harness.context.embeddings import CachedEmbedder
-from harness.context.fusion import Scores, best, min_max, smooth, weigh
+from harness.context.fusion import Scores, best, min_max, smooth, strength, weigh
 from harness.context.retriever import Hit, Scope
 from harness.context.vectors import VectorStore
 
@@ -27,6 +27,8 @@ class Recipe:
     kernel: Mapping[int, float] = field(
         default_factory=lambda: {-2: 0.3, -1: 0.2, 0: 1.0, 1: 0.1, 2: 0.1}
     )
+    # The share of the most that a query's words could score, from which on words count whole.
+    full_match: float = 0.4
     session_k1: float = 1.5
     session_b: float = 0.4
     nearest: int = 200  # messages whose similarity is asked of Chroma
@@ -64,20 +66,24 @@ class HybridRetriever:
     def _signals(
         self, query: str, corpus: Corpus, dense: Scores, within: NDArray[np.bool_]
     ) -> dict[str, Scores]:
+        recipe = self._recipe
         query_terms = terms(query)
         layout = corpus.layout()
         place = np.argsort(layout.order)
 
         def shared(scores: Scores) -> Scores:
-            return smooth(scores[layout.order], layout.sessions, self._recipe.kernel)[place]
+            return smooth(scores[layout.order], layout.sessions, recipe.kernel)[place]
 
+        lexical = corpus.lexical.score(query_terms)
+        full = recipe.full_match * corpus.lexical.ceiling(query_terms)
+        words = strength(lexical, within, full)
         by_session = corpus.lexical.score_groups(
-            query_terms, layout.sessions[place], self._recipe.session_k1, self._recipe.session_b
+            query_terms, layout.sessions[place], recipe.session_k1, recipe.session_b
         )
         return {
-            "lexical": shared(min_max(corpus.lexical.score(query_terms), within)),
+            "lexical": shared(words * min_max(lexical, within)),
             "dense": shared(min_max(dense, within)),
-            "session": min_max(by_session[layout.sessions[place]], within),
+            "session": words * min_max(by_session[layout.sessions[place]], within),
         }
 
     def _why(self, signals: Mapping[str, Scores], number: int) -> dict[str, float]:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from harness.context.fusion import best, min_max, smooth, weigh
+from harness.context.fusion import best, min_max, smooth, strength, weigh
 
 FINITE = st.floats(-1e6, 1e6, width=32)
 SCORES = arrays(np.float32, st.integers(1, 30), elements=FINITE)
@@ -73,3 +73,19 @@ def test_the_best_are_the_k_highest_in_scope(scores, k, data):
 
 def test_of_equal_scores_the_later_document_wins():
     assert list(best(np.zeros(3, np.float32), _all([1, 1, 1]), 2)) == [2, 1]
+
+
+def test_a_signal_is_as_strong_as_its_best_score_is_full():
+    scores = np.array([1, 2], np.float32)
+    assert strength(scores, _all(scores), full=8) == 0.25
+    assert strength(scores, _all(scores), full=1) == 1
+
+
+def test_a_signal_without_anything_to_find_has_no_strength():
+    assert strength(np.zeros(2, np.float32), _all([1, 1]), full=0) == 0
+
+
+@given(SCORES, st.data(), st.floats(0, 1e6))
+def test_strength_is_between_0_and_1(scores, data, full):
+    within = data.draw(arrays(np.bool_, len(scores)))
+    assert 0 <= strength(np.abs(scores), within, full) <= 1

@@ -34,3 +34,15 @@ async def test_a_session_about_the_topic_lifts_its_messages(memory, embedder, ne
     assert ranks[2] < ranks[3]
     assert "session" in hits[ranks[2]].why
     assert "session" not in hits[ranks[3]].why
+
+
+async def test_a_match_of_one_chance_word_counts_less_than_one_of_all(memory, conversation):
+    texts = ["The afternoon was warm.", "Rex chewed my slippers.", "We painted the boat."]
+    await memory.index("user", "thread", conversation(texts))
+
+    async def share_of_words(query):
+        (hit,) = await memory.retrieve(query, 1, Scope(user_id="user"))
+        return hit.why["lexical"]
+
+    chance = await share_of_words("Which neighbour destroyed the curtains yesterday afternoon?")
+    assert chance < await share_of_words("Who chewed the slippers?") / 2
