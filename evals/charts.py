@@ -69,7 +69,7 @@ def first_ranks(ranks: Sequence[int | None], depth: int) -> alt.Chart:
         .mark_bar()
         .encode(
             x=alt.X("rank:N", sort=order, title="rank of the first evidence", axis=_flat()),
-            y=alt.Y("questions:Q", title="questions"),
+            y=alt.Y("questions:Q", title="questions", axis=alt.Axis(tickMinStep=1)),
             color=alt.condition("datum.rank === 'not found'", alt.value(WARM), alt.value(ACCENT)),
             tooltip=["rank:N", "questions:Q"],
         )
@@ -120,7 +120,12 @@ def reliability_diagram(bins: Sequence[Bin]) -> alt.Chart:
         .encode(
             x=alt.X("confidence:Q", scale=scale, title="stated confidence"),
             y=alt.Y("accuracy:Q", scale=scale, title="share that was right"),
-            size=alt.Size("requests:Q", title="requests", scale=alt.Scale(range=[60, 600])),
+            size=alt.Size(
+                "requests:Q",
+                title="requests",
+                scale=alt.Scale(range=[60, 600]),
+                legend=alt.Legend(tickMinStep=1),
+            ),
             tooltip=["confidence:Q", "accuracy:Q", "requests:Q"],
         )
     )

@@ -24,7 +24,7 @@ main{max-width:920px;margin:0 auto;padding:40px 24px 80px}
 h1{font-size:2rem;line-height:1.2;margin:0 0 .3rem}
 h2{font-size:1.25rem;margin:0 0 .4rem}
 section{background:#fff;border:1px solid var(--line);border-radius:10px;padding:24px 28px;
-margin-top:24px}
+margin-top:24px;overflow-x:auto}
 p{margin:.4rem 0 1rem;max-width:70ch}
 .soft,.origin{color:var(--soft)}
 .origin{font-size:.82rem;overflow-wrap:anywhere}
