@@ -20,12 +20,13 @@ class Policy:
     attempts: int
 
 
-# What must be kept survives an outage of Convex of some hours (by Inngest's table of backoffs).
+# What must be kept survives an outage of Convex, or of Chroma, of some hours (by Inngest's table of
+# backoffs).
 PERSIST = Policy(timeout_s=30, attempts=15)
+INDEX = Policy(timeout_s=60, attempts=15)
 GATHER = Policy(timeout_s=30, attempts=4)
 SELECT = Policy(timeout_s=30, attempts=3)
 LOOKUP = Policy(timeout_s=30, attempts=8)
-INDEX = Policy(timeout_s=60, attempts=3)
 
 # A model with another one behind it is given up sooner.
 MODEL_TIMEOUT_S = 600

@@ -202,20 +202,20 @@ async def person(stack: Stack, store: Store, user_id: str) -> AsyncIterator[Pers
 
 
 @pytest.fixture
-def remembered(stack: Stack) -> Callable[[str, str], Awaitable[None]]:
-    """Waits until Inngest has a step of a message's run behind it: remembered(key, "begin")."""
+def remembered(stack: Stack) -> Callable[[str, str], Awaitable[dict[str, Any]]]:
+    """Waits for what a step left in Inngest's memory of a run: remembered(key, "begin")."""
     inngest = stack.settings.inngest_base_url
 
-    async def wait(key: str, step: str) -> None:
+    async def wait(key: str, step: str) -> dict[str, Any]:
         async with httpx.AsyncClient(base_url=inngest, trust_env=False) as client:
 
-            async def look() -> bool:
+            async def look() -> dict[str, Any] | None:
                 runs = (await client.get(f"/v1/events/{key}/runs")).json()["data"]
                 [run] = [run["run_id"] for run in runs]
                 done = (await client.get(f"/v1/runs/{run}/timeline")).json()["data"]["steps"]
-                return step in {each["name"] for each in done}
+                return next((each["memo"] for each in done if each["name"] == step), None)
 
-            await until(look)
+            return (await until(look))["data"]
 
     return wait
 

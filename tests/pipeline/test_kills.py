@@ -4,8 +4,11 @@ A worker stands still at the moment in question while the process is killed, goe
 left, and the process is started again.
 """
 
+import asyncio
+
 import pytest
 
+from harness.errors import HarnessError
 from harness.models import ToolCallStatus
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -28,10 +31,14 @@ PLACES += ["model-1:streaming", "tool-0-0:ran"]
 ANSWER = " ".join(f"word{number}" for number in range(40))
 ASKED = f'What is 17 times 23? [[call calculate {{"expression": "17*23"}}]] [[say {ANSWER}]]'
 
+ASK = f'Ask me which day suits me. [[call ask_user {{"question": "Which day?"}}]] [[say {ANSWER}]]'
+SLEEP_MS = 3000
+SLEEP = f'Wait 3 seconds, then go on. [[call wait {{"seconds": 3}}]] [[say {ANSWER}]]'
+
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("part", PARTS)
-async def test_a_message_outlives_a_kill(whole, person, hold, part, place):
+async def test_a_message_outlives_a_kill(whole, person, hold, remembered, part, place):
     draft = person.draft(await person.thread(), ASKED)
     held = hold(draft.key, place)
     await person.send(draft)
@@ -40,8 +47,58 @@ async def test_a_message_outlives_a_kill(whole, person, hold, part, place):
     held.release()
     await whole.start(part)
     await person.answered(draft, ANSWER)
+    assert (await remembered(draft.key, "index-memory"))["failure"] is None
     [call] = await person.calls(draft)
     assert (call.status, call.result) == (ToolCallStatus.SUCCEEDED, '"17*23 = 391"')
+
+
+@pytest.mark.parametrize("place", ["begin:after", "model-1:streaming", "persist-response:after"])
+async def test_a_message_outlives_the_death_of_every_process_at_once(
+    whole, person, hold, remembered, place
+):
+    draft = person.draft(await person.thread(), ASKED)
+    held = hold(draft.key, place)
+    await person.send(draft)
+    await held.reached()
+    await asyncio.gather(*(whole.kill(part) for part in PARTS))
+    held.release()
+    await asyncio.gather(*(whole.start(part) for part in PARTS))
+    await person.answered(draft, ANSWER)
+    assert (await remembered(draft.key, "index-memory"))["failure"] is None
+
+
+@pytest.mark.parametrize("part", PARTS)
+async def test_a_message_that_waits_for_its_user_outlives_a_kill(whole, person, remembered, part):
+    draft = await person.say(await person.thread(), ASK)
+    call = await person.waits(draft)
+    await remembered(draft.key, "tool-0-0-reply-lookup")  # from here on only an event wakes it
+    await whole.kill(part)
+    await whole.start(part)
+    await person.client.reply(draft.key, call.call_id, text="Friday")
+    await person.answered(draft, ANSWER)
+
+
+@pytest.mark.parametrize("part", ["worker", "inngest", "convex"])
+async def test_a_message_that_waits_for_a_time_outlives_a_kill(whole, person, remembered, part):
+    draft = await person.say(await person.thread(), SLEEP)
+    await remembered(draft.key, "tool-0-0-start")
+    await whole.kill(part)
+    await whole.start(part)
+    await person.answered(draft, ANSWER)
+    [call] = await person.calls(draft)
+    assert call.finished_at - call.started_at >= SLEEP_MS
+
+
+@pytest.mark.parametrize("part", ["api", "inngest", "convex"])
+async def test_a_send_that_met_a_dead_process_is_repeated_and_is_one_message(whole, person, part):
+    draft = person.draft(await person.thread(), f"[[say {ANSWER}]]")
+    await whole.kill(part)
+    with pytest.raises(HarnessError):
+        await person.send(draft)
+    await whole.start(part)
+    await person.send(draft)
+    await person.send(draft)
+    await person.answered(draft, ANSWER)
 
 
 @pytest.mark.parametrize("place", [place for place in PLACES if place.endswith(":before")])
