@@ -1,15 +1,16 @@
 """The pipeline's access to Convex: internal functions, called with the deployment's key."""
 
+import asyncio
 from types import TracebackType
 from typing import Any, Literal, Self
 
-import httpx
+import aiohttp
 
 from harness.events import MessageSent
 from harness.models import Failure, Message, ShownMemory, Thread, ToolCall, Usage
 from harness.store._calls import Calls
 from harness.store._documents import to_convex
-from harness.store._http import ConvexHttp, new_client
+from harness.store._http import Connections, ConvexHttp
 from harness.store._user import UserStore
 from harness.store.results import (
     AnalyticsEvent,
@@ -31,6 +32,7 @@ from harness.store.results import (
     Stop,
 )
 
+_ANSWERS_WITHIN_S = 2.0
 RETRY_S = 15.0  # longer than a local Convex takes to start again
 
 
@@ -43,7 +45,6 @@ class Store(Calls):
     Args:
         url: the deployment's address.
         deploy_key: its admin or deploy key; without one only `as_user` works.
-        client: an HTTP client to share; the store makes and closes its own when None.
         retry_s: how long a call is tried again, in seconds.
     """
 
@@ -52,15 +53,13 @@ class Store(Calls):
         url: str,
         deploy_key: str | None,
         *,
-        client: httpx.AsyncClient | None = None,
         retry_s: float = RETRY_S,
     ) -> None:
         self.url = url
-        self._own_client = client is None
-        self._client = client or new_client(url)
+        self._connections = Connections(url)
         self._retry_s = retry_s
         key = f"Convex {deploy_key}" if deploy_key is not None else None
-        super().__init__(ConvexHttp(self._client, url, key, retry_s))
+        super().__init__(ConvexHttp(self._connections, key, retry_s))
 
     async def __aenter__(self) -> Self:
         return self
@@ -74,21 +73,23 @@ class Store(Calls):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections, unless the HTTP client was handed in."""
-        if self._own_client:
-            await self._client.aclose()
+        """Close the connections."""
+        await self._connections.aclose()
 
     def as_user(self, token: str) -> UserStore:
         """The public functions, called as the user whose session token this is."""
-        return UserStore(ConvexHttp(self._client, self.url, f"Bearer {token}", self._retry_s))
+        return UserStore(ConvexHttp(self._connections, f"Bearer {token}", self._retry_s))
 
     async def answers(self) -> bool:
         """Whether Convex answers right now; never raises and never retries."""
         try:
-            response = await self._client.get(f"{self.url.rstrip('/')}/version", timeout=2.0)
-        except httpx.HTTPError:
+            async with (
+                asyncio.timeout(_ANSWERS_WITHIN_S),
+                self._connections.session.get(f"{self._connections.url}/version") as response,
+            ):
+                return response.status == 200
+        except (aiohttp.ClientError, TimeoutError):
             return False
-        return response.status_code == 200
 
     # Users, threads and preferences.
 
