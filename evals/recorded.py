@@ -7,6 +7,7 @@ from harness.settings import Settings
 from harness.store import Subscriber
 
 TIMEOUT_S = 30.0
+_KINDS = ("begin", "model", "tool", "turn")  # what comes first in the names of a kind's steps
 Props = dict[str, str | float | bool]
 
 
@@ -33,3 +34,30 @@ async def completed_props(settings: Settings, message_key: str) -> Props:
                     props: Props = event["props"]
                     return props
     raise TimeoutError(f"nothing was recorded about message {message_key}")
+
+
+def step_bars(message: str, props: Props) -> list[dict[str, object]]:
+    """The steps of one message as bars for `evals.charts.message_stages`.
+
+    Steps of a kind (`model-0`, `model-1`) are one stage. `persist-response`, which writes this
+    record, and what follows it are not in it.
+
+    Args:
+        message: what the line is labelled with.
+        props: of the message's `message.completed`.
+
+    Returns:
+        Rows of message, stage, start_ms and end_ms, in milliseconds since the message was sent.
+    """
+    rows: list[dict[str, object]] = []
+    for name in (key[len("step.") : -len(".ms")] for key in props if key.endswith(".ms")):
+        start_ms = float(props[f"step.{name}.at_ms"])
+        rows.append(
+            {
+                "message": message,
+                "stage": name.split("-")[0] if name.startswith(_KINDS) else name,
+                "start_ms": start_ms,
+                "end_ms": start_ms + float(props[f"step.{name}.ms"]),
+            }
+        )
+    return rows

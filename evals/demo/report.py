@@ -37,29 +37,10 @@ def conversation_section(
         TableData(("message", "answer", "tools", "took", "verdict"), rows, frozenset({"took"})),
         (
             Chart(
-                message_stages([row for exchange in exchanges for row in stages(exchange)]),
+                message_stages([bar for exchange in exchanges for bar in exchange.bars]),
                 "Each bar is a step of the durable job, from when the message was sent; what lies "
-                "between them is Inngest, and waiting for the user or for a time.",
+                "between them is Inngest, and waiting for the user or for a time. The step that "
+                "keeps the answer writes this record, so it is not in it.",
             ),
         ),
     )
-
-
-def stages(exchange: Exchange) -> list[dict[str, object]]:
-    """The steps of one exchange as bars of `message_stages`, in milliseconds from its sending."""
-    rows: list[dict[str, object]] = []
-    for name, (start_ms, took_ms) in exchange.steps.items():
-        rows.append(
-            {
-                "message": exchange.turn.text,
-                "stage": _kind(name),
-                "start_ms": start_ms,
-                "end_ms": start_ms + took_ms,
-            }
-        )
-    return rows
-
-
-def _kind(step: str) -> str:
-    """Steps of a kind share a colour: `model-0` and `model-1` are both the model."""
-    return step.split("-")[0] if step.startswith(("model", "tool", "turn")) else step

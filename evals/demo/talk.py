@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from evals.demo.script import Conversation, Earlier, Turn
-from evals.recorded import Props, completed_props
+from evals.recorded import completed_props, step_bars
 from harness.client import ChatClient
 from harness.models import Question, Status, ToolCall, ToolCallStatus
 from harness.services import Services
@@ -31,7 +31,7 @@ class Exchange:
     calls: list[ToolCall] = field(default_factory=list)
     memories: list[str] = field(default_factory=list)
     offered: list[str] = field(default_factory=list)
-    steps: dict[str, tuple[float, float]] = field(default_factory=dict)  # start and length, ms
+    bars: list[dict[str, object]] = field(default_factory=list)
     seconds: float = 0.0
 
     def called(self) -> list[str]:
@@ -157,13 +157,5 @@ async def _look_up(services: Services, exchange: Exchange) -> None:
     exchange.calls = await services.store.message_calls(exchange.message_key)
     if exchange.status is Status.COMPLETED:
         props = await completed_props(services.settings, exchange.message_key)
-        exchange.steps = _steps(props)
+        exchange.bars = step_bars(exchange.turn.text, props)
         exchange.offered = [name for name in str(props["tools_offered"]).split(",") if name]
-
-
-def _steps(props: Props) -> dict[str, tuple[float, float]]:
-    names = [name[len("step.") : -len(".ms")] for name in props if name.endswith(".ms")]
-    return {
-        name: (float(props[f"step.{name}.at_ms"]), float(props[f"step.{name}.ms"]))
-        for name in names
-    }
