@@ -23,7 +23,7 @@ from harness.local.supervisor import Stack
 from harness.models import Ack, Message, Status, ToolCall
 from harness.store import Store, UserStore
 
-PATIENCE_S = 20  # for what must come; nothing is measured by it
+PATIENCE_S = 90  # for what must come; nothing is measured by it
 LOOK_EVERY_S = 0.02
 Found = TypeVar("Found")
 
