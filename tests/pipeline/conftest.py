@@ -146,11 +146,14 @@ class Person:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """The stack of this test process."""
+async def stack(
+    tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]
+) -> AsyncIterator[Stack]:
+    """The stack of this test process; the packaged model is left to the test that wants it."""
     barriers = tmp_path_factory.mktemp("barriers")
     env = {
         "HARNESS_MODEL": FAST,
+        "HARNESS_LOCAL_MODEL_URL": f"http://127.0.0.1:{free_port()}/v1",
         "HARNESS_INNGEST_BACKOFF_MS": "500",
         "HARNESS_FLUSH_MS": "10",
         "HARNESS_RATE_LIMIT": "10000/minute",

@@ -1,42 +1,36 @@
 """The one test that the packaged language model answers; every other one simulates it."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
-from harness.client import ChatClient
 from harness.local.environment import without_ours
 from harness.local.supervisor import Stack
 from harness.models import Status
 from harness.settings import LOCAL_MODEL
 
-pytestmark = [
-    pytest.mark.model,
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.timeout(600),
-    pytest.mark.xdist_group("local-model"),
-]
-
-PATIENCE_S = 300
+pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="session")]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def real(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    async with Stack(tmp_path_factory.mktemp("real"), environ=without_ours()) as running:
-        yield running
+@pytest_asyncio.fixture(loop_scope="session")
+async def model(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[None]:
+    """The packaged model, where the stack's worker looks for it."""
+    env = {"HARNESS_LOCAL_MODEL_URL": stack.settings.local_model_url}
+    home = tmp_path_factory.mktemp("model")
+    given = {"parts": ["model"], "env": env, "environ": without_ours(), "free_ports": False}
+    async with Stack(home, **given):
+        yield
 
 
-async def test_the_packaged_model_answers_a_message_through_the_whole_stack(real, user_id):
-    async with ChatClient(real.settings, user_id) as client:
-        thread = await client.create_thread("A thread")
-        ack = await client.send(thread, "Good morning! The sun is out and I slept well.")
-        texts = []
-        async with asyncio.timeout(PATIENCE_S):
-            async for state in client.follow(ack.message_key):
-                texts.append(state.text)
-    assert state.status is Status.COMPLETED, state.error
-    assert state.model == LOCAL_MODEL
-    assert state.content == texts[-1] != ""
+@pytest.mark.usefixtures("model")
+async def test_the_packaged_model_answers_a_message_through_the_whole_stack(person):
+    draft = await person.say(
+        await person.thread(), "Good morning! The sun is out and I slept well.", LOCAL_MODEL
+    )
+    texts = [state.text async for state in person.client.follow(draft.key)]
+    answer = await person.ended(draft)
+    assert answer.status is Status.COMPLETED, answer.error
+    assert answer.model == LOCAL_MODEL
+    assert answer.content == texts[-1] != ""
     assert len(set(texts)) > 2  # it came in pieces
