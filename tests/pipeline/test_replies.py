@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.client import RequestRefused
 from harness.models import ToolCallStatus
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -55,3 +56,28 @@ async def test_the_first_of_two_answers_counts(person, hold):
     await person.answered(draft, "noted")
     [call] = await person.calls(draft)
     assert call.result == '{"answer": "Friday"}'
+
+
+async def test_an_answer_that_inngest_did_not_hear_of_is_kept_and_counts_when_sent_again(
+    whole, person, remembered
+):
+    draft = await person.say(await person.thread(), ASK)
+    call = await person.waits(draft)
+    await remembered(draft.key, "tool-0-0-reply-lookup")  # from here on only an event wakes it
+    await whole.kill("inngest")
+    with pytest.raises(RequestRefused) as refused:
+        await person.client.reply(draft.key, call.call_id, text="Friday")
+    assert refused.value.code == "queue_unavailable"
+    await whole.start("inngest")
+    assert await person.client.reply(draft.key, call.call_id, text="Friday") == "already"
+    await person.answered(draft, "noted")
+
+
+async def test_an_answer_that_no_worker_is_there_to_take_waits_for_one(whole, person, remembered):
+    draft = await person.say(await person.thread(), ASK)
+    call = await person.waits(draft)
+    await remembered(draft.key, "tool-0-0-reply-lookup")
+    await whole.kill("worker")
+    assert await person.client.reply(draft.key, call.call_id, text="Friday") == "kept"
+    await whole.start("worker")
+    await person.answered(draft, "noted")
