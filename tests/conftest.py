@@ -12,6 +12,7 @@ import uuid
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -255,3 +256,12 @@ async def subscriber(
     """Live views of the shared Convex engine as `user_id`."""
     async with Subscriber(convex.url, mint(user_id)) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def ephemeral_chroma() -> Any:
+    """A Chroma in memory. A process can have one, with one set of settings."""
+    import chromadb
+    from chromadb.config import Settings as ChromaSettings
+
+    return chromadb.EphemeralClient(ChromaSettings(anonymized_telemetry=False))

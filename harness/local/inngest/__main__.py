@@ -77,7 +77,7 @@ def _options(arguments: list[str] | None) -> tuple[int, Options]:
         "--backoff-ms",
         type=int,
         default=settings.inngest_backoff_ms,
-        help="a constant time between attempts instead of Inngest's table",
+        help="the first time between attempts, doubled up to eightfold, instead of Inngest's table",
     )
     parser.add_argument(
         "--sdk-url",

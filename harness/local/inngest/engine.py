@@ -29,7 +29,8 @@ class Options:
 
     Attributes:
         db: its database file.
-        backoff_ms: a constant time between attempts; None for Inngest's table.
+        backoff_ms: the first time between attempts, doubled up to eightfold; None for Inngest's
+            table.
         signing_key: what apps sign with; None for development mode.
         event_key: what senders of events must name; None to take any.
         synchronous: SQLite's setting.

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 BACKOFF_S = (15, 30, 60, 120, 300, 600, 1200, 2400, 3600, 7200)
 BACKOFF_JITTER_S = 10
+BACKOFF_MOST_TIMES = 8  # how far a backoff of one's own doubles
 REFUSED_FIRST_MS, REFUSED_MOST_MS = 100, 2_000
 RETRY_AFTER_LEAST_MS, RETRY_AFTER_MOST_MS = 1_000, 24 * 3_600_000
 MAX_STEPS = 1_000
@@ -36,7 +37,8 @@ class Machine:
     """The unfinished runs and what may happen to them.
 
     Args:
-        backoff_ms: a constant time between attempts; None for Inngest's table.
+        backoff_ms: the first time between attempts, doubled up to eightfold; None for Inngest's
+            table.
     """
 
     def __init__(self, backoff_ms: int | None) -> None:
@@ -286,7 +288,7 @@ class Machine:
         if retry_at is not None:
             wait = min(max(retry_at - now, RETRY_AFTER_LEAST_MS), RETRY_AFTER_MOST_MS)
         elif self._backoff_ms is not None:
-            wait = self._backoff_ms
+            wait = self._backoff_ms * min(2**pending.attempt, BACKOFF_MOST_TIMES)
         else:
             seconds = BACKOFF_S[min(pending.attempt, len(BACKOFF_S) - 1)]
             wait = int((seconds + random.uniform(0, BACKOFF_JITTER_S)) * 1000)

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import chromadb
 import httpx
 import inngest.fast_api
 import pytest
@@ -171,6 +170,7 @@ async def start_worker(
     inngest_engine: Any,
     simulated_url: str,
     embedder: CachedEmbedder,
+    ephemeral_chroma: Any,
     tmp_path: Path,
 ) -> AsyncIterator[Callable]:
     """Starts a worker; keywords change its settings, `memory` replaces it."""
@@ -188,7 +188,7 @@ async def start_worker(
             models = await closing.enter_async_context(ModelClients(settings))
             effects: list[str] = []
             registry = Registry([*BUILTIN, _ring(effects)])
-            memory = memory or Memory(chromadb.EphemeralClient(), embedder)
+            memory = memory or Memory(ephemeral_chroma, embedder)
             services = Services(
                 settings=settings,
                 store=store,

@@ -3,11 +3,10 @@
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import chromadb
 import hypothesis
 import pytest
-from chromadb.config import Settings as ChromaSettings
 
 from harness.context.embeddings import CachedEmbedder, build_embedder
 from harness.context.memory import Memory
@@ -41,8 +40,8 @@ def minilm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CachedEmbedder]
 
 
 @pytest.fixture(scope="session")
-def memory(minilm: CachedEmbedder) -> Memory:
-    return Memory(chromadb.EphemeralClient(ChromaSettings(anonymized_telemetry=False)), minilm)
+def memory(minilm: CachedEmbedder, ephemeral_chroma: Any) -> Memory:
+    return Memory(ephemeral_chroma, minilm)
 
 
 @pytest.fixture

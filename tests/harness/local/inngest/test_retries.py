@@ -149,8 +149,22 @@ async def test_attempts_and_their_limit_are_told_to_the_function(local):
     assert (step["op"], step["failed"], step["attempts"]) == ("StepFailed", 1, 1)
 
 
-async def test_the_table_of_backoffs_is_inngests_own(monkeypatch):
+async def test_the_table_of_backoffs_is_inngests_own():
     from harness.local.inngest import machine
 
     assert machine.BACKOFF_S[:5] == (15, 30, 60, 120, 300)
     assert machine.BACKOFF_S[-1] == 7200
+
+
+async def test_a_backoff_of_ones_own_doubles_up_to_eightfold(monkeypatch):
+    from harness.local.inngest import machine
+    from harness.local.inngest.state import Event, Kind, Pending, Run
+
+    monkeypatch.setattr(machine, "now_ms", lambda: 0)
+    run = Run("run", "app-fn", Event("1", "e", "test/go", 0, 0, b"{}", {}), 0)
+    pending, waits = Pending(run, "step", Kind.DISCOVERY, queued_at=0), []
+    for _ in range(6):
+        machine.Machine(backoff_ms=500)._retry(pending, None, machine.Transaction())
+        waits.append(pending.due_at)
+
+    assert waits == [500, 1000, 2000, 4000, 4000, 4000]
