@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,10 @@ class Measured:
 
 @asynccontextmanager
 async def measuring_stack(
-    settings: Settings, parts: set[str], console: Console
+    settings: Settings,
+    parts: set[str],
+    console: Console,
+    env: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Measured]:
     """The running stack of this home, or a private one in a temporary folder that is stopped after.
 
@@ -33,16 +36,17 @@ async def measuring_stack(
         parts: which services are needed; those that the environment places elsewhere are used
             there.
         console: told what is started.
+        env: variables of a private stack.
     """
     running = running_settings(settings.home)
     if running is not None:
         yield Measured(running, {part: url_of(part, running) for part in sorted(parts)})
         return
-    private = parts & set(local_parts(os.environ))
+    private = parts & set(local_parts({**os.environ, **(env or {})}))
     if private:
         console.print(f"starting {' and '.join(sorted(private))} for this run")
     with tempfile.TemporaryDirectory(prefix="harness-eval-") as folder:
-        async with Stack(Path(folder), parts=private) as stack:
+        async with Stack(Path(folder), parts=private, env=env) as stack:
             engines = {
                 part: "local engine" if part in private else url_of(part, stack.settings)
                 for part in sorted(parts)

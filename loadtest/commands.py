@@ -9,8 +9,10 @@ from rich.console import Console
 from evals.figures import Document, build_document, figure, print_figures, public_settings
 from evals.figures import write_document as write
 from evals.progress import SampleProgress
+from evals.stack import measuring_stack
 from evals.tracking import keep_run
 from harness.errors import HarnessError
+from harness.local.environment import PARTS
 from harness.settings import SIMULATED_MODEL, Settings, get_settings
 from loadtest.arrivals import Arrivals, schedule
 from loadtest.bench.pipeline import bench_pipeline
@@ -18,7 +20,7 @@ from loadtest.measures import UNITS, measure
 from loadtest.plan import LoadResult
 from loadtest.run import find_scenario, run_load
 from loadtest.slo import parse
-from loadtest.stack import private_stack, running_or_private
+from loadtest.stack import NO_RATE_LIMIT, private_stack
 
 ENGINES = {"inngest": "local engine", "convex": "local engine", "chroma": "chroma server"}
 
@@ -45,11 +47,12 @@ async def load_command(
     kind = _arrivals(arrivals)
     find_scenario(scenario)
     _check_schedule(rate, duration_s)
-    console, home = Console(), get_settings().home
-    async with running_or_private(home) as (settings, where):
-        console.print(f"load: {scenario} on {where}, model {model}")
+    console = Console()
+    env = {"HARNESS_MODEL": model, **NO_RATE_LIMIT}
+    async with measuring_stack(get_settings(), set(PARTS), console, env) as measured:
+        console.print(f"load: {scenario}, model {model}")
         result, document = await measured_load(
-            settings,
+            measured.settings,
             scenario,
             console=console,
             rate=rate,

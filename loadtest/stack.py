@@ -1,12 +1,12 @@
-"""The stack that a load goes to: the one that runs, or a private one for the run."""
+"""A stack of its own for a measurement that must not meet anything else."""
 
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from harness.local.supervisor import Stack, running_settings
-from harness.settings import SIMULATED_MODEL, Settings
+from harness.local.supervisor import Stack
+from harness.settings import SIMULATED_MODEL
 
 # A load must meet the pipeline's limits, not those of the request side.
 NO_RATE_LIMIT = {"HARNESS_RATE_LIMIT": "1000000/second"}
@@ -23,18 +23,3 @@ async def private_stack(env: Mapping[str, str] | None = None) -> AsyncIterator[S
         given = {"HARNESS_MODEL": SIMULATED_MODEL, **NO_RATE_LIMIT, **(env or {})}
         async with Stack(Path(folder), env=given) as stack:
             yield stack
-
-
-@asynccontextmanager
-async def running_or_private(home: Path) -> AsyncIterator[tuple[Settings, str]]:
-    """Settings of the stack that runs in a home, or of a private one, and which of the two it is.
-
-    Args:
-        home: the HARNESS_HOME where one may run.
-    """
-    running = running_settings(home)
-    if running is not None:
-        yield running, "the running stack"
-        return
-    async with private_stack() as stack:
-        yield stack.settings, "a private stack"

@@ -52,7 +52,7 @@ async def test_a_wrong_request_is_refused_before_any_stack_starts(wrong, told, m
     def no_stack(*_: object) -> None:
         raise AssertionError("a stack was started")
 
-    monkeypatch.setattr("loadtest.commands.running_or_private", no_stack)
+    monkeypatch.setattr("loadtest.commands.measuring_stack", no_stack)
     asked = {
         "scenario": "send",
         "rate": 1.0,
