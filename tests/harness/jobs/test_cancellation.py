@@ -23,7 +23,7 @@ def cancel(worker):
 async def streaming(worker, key):
     async def look():
         message = await worker.answer(key)
-        return message and message.attempts
+        return message and message.attempts and await worker.model_requests()
 
     await worker.until(look)
 
