@@ -60,7 +60,10 @@ def eval_retrieval(
 
         async with (
             measuring_stack(settings, PARTS, console) as measured,
-            await build_services(measured.settings) as services,
+            # The services' data goes with a private stack; the embedder's files are worth keeping.
+            await build_services(
+                measured.settings.model_copy(update={"home": settings.home})
+            ) as services,
         ):
             return await evaluate_retrieval(
                 services, data, console=console, limit=limit, engines=measured.engines

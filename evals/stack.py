@@ -51,6 +51,4 @@ async def measuring_stack(
                 part: "local engine" if part in private else url_of(part, stack.settings)
                 for part in sorted(parts)
             }
-            # The services' data goes with the stack; the embedder's files are worth keeping.
-            kept = stack.settings.model_copy(update={"home": settings.home})
-            yield Measured(kept, engines)
+            yield Measured(stack.settings, engines)

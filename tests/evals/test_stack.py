@@ -32,7 +32,7 @@ async def test_a_private_stack_runs_for_the_eval_and_leaves_no_process(
             answer = await client.get(f"{measured.settings.convex_url}/version")
         assert answer.status_code == 200
         assert measured.engines == {"convex": "local engine"}
-        assert measured.settings.home == tmp_path
+        assert measured.settings.home == started[0][1]
     [(pids, folder)] = started
     assert pids
     for pid in pids:

@@ -76,11 +76,14 @@ describe("a scheduled function", () => {
   });
 
   test("runs in the order of its time among many", async () => {
-    for (const [name, delayMs] of [
-      ["third", 90],
-      ["first", 30],
-      ["second", 60],
+    // Far enough apart that a slow request does not change their order.
+    const start = Date.now() + 500;
+    for (const [name, offset] of [
+      ["third", 1000],
+      ["first", 0],
+      ["second", 500],
     ] as const) {
+      const delayMs = Math.max(0, start + offset - Date.now());
       await engine.run("mutation", "jobs:addLater", { name, delayMs });
     }
     await eventually(rooms, (names) => names.includes("third"));
