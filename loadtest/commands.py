@@ -22,7 +22,7 @@ from loadtest.run import find_scenario, run_load
 from loadtest.slo import parse
 from loadtest.stack import NO_RATE_LIMIT, private_stack
 
-ENGINES = {"inngest": "local engine", "convex": "local engine", "chroma": "chroma server"}
+ENGINES = {"inngest": "local engine", "convex": "local engine", "chroma": "local server"}
 
 
 async def load_command(

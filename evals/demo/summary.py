@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from evals.figures import Document, shown, spread
+from harness.settings import LOCAL_MODEL
 
 # Enough to see whether the pipeline is well; the report has every figure.
 KEY_FIGURES = {
@@ -30,32 +32,27 @@ KEY_FIGURES = {
 
 
 def print_summary(documents: Sequence[Document], console: Console) -> None:
-    """Print one table of the key figures, each with its unit and what it rests on."""
-    table = Table(title="What this machine did", title_justify="left")
-    for heading in ("measured by", "figure"):
-        table.add_column(heading)
-    for heading in ("value", "95 % interval", "n"):
-        table.add_column(heading, justify="right")
+    """Print one table of the key figures, each with its unit and what produced it."""
+    table = Table(
+        title="What this machine did", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
+    )
+    table.add_column("figure", no_wrap=True)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("95 % interval", justify="right", no_wrap=True)
     table.add_column("produced by", overflow="fold")
     for document in documents:
-        rests_on = produced_by(document)
+        table.add_row(f"[bold]{document.command}")
+        by = document.engines.get("model") or document.engines["embedder"]
         for name in KEY_FIGURES[document.command]:
             item = document.figures[name]
-            count = "" if item.n is None else str(item.n)
-            table.add_row(document.command, name, shown(item), spread(item), count, rests_on)
+            table.add_row(name, shown(item), spread(item), by)
         table.add_section()
     console.print(table)
+    engines = {part: how for document in documents for part, how in document.engines.items()}
+    parts = [f"{part} {engines[part]}" for part in ("inngest", "convex", "chroma")]
     console.print(
-        "The local model is for plumbing: no figure here says how good its answers are. Figures of "
-        "the simulated model are about speed alone.",
+        f"On {', '.join(parts)}. {LOCAL_MODEL} is for plumbing: no figure here says how good its "
+        "answers are. Figures of the simulated model are about speed alone.",
         style="dim",
+        highlight=False,
     )
-
-
-def produced_by(document: Document) -> str:
-    """The model, or the embedder where no model took part, and the engines."""
-    engines = dict(document.engines)
-    parts = [engines.pop(name) for name in ("model", "embedder") if name in engines]
-    if engines:
-        parts.append("local " + ", ".join(sorted(engines)))
-    return " on ".join(parts)
