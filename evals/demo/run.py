@@ -160,8 +160,9 @@ def _conclude(
     documents = [talked, retrieval, selection, load]
     print_summary(documents, console)
     problems = [exchange.problems(recalled(conversation, exchange)) for exchange in exchanges]
-    sections = [summary_section(documents), conversation_section(exchanges, problems)]
+    sections = [conversation_section(exchanges, problems)]
     sections += [found for part in parts if (found := section_of(part.document, part.rows))]
+    sections.append(summary_section(documents, "Every figure"))
     file = write_report(
         settings.home / "reports" / "demo.html", "The demo", sections, "harness demo"
     )
