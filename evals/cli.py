@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from evals.demo.command import demo
+from evals.fit.command import app as fit
 from harness.settings import Settings, get_settings
 
 if TYPE_CHECKING:  # importing these takes seconds, and most commands need none of them
@@ -34,6 +35,7 @@ _eval = typer.Typer(no_args_is_help=True, help="Measure a part of the pipeline o
 def register(app: typer.Typer) -> None:
     """Add this package's commands to the command line."""
     app.add_typer(_eval, name="eval")
+    app.add_typer(fit, name="fit")
     app.command("compare")(compare)
     app.command("report")(report)
     app.command("demo")(demo)

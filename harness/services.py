@@ -106,6 +106,7 @@ async def build_services(settings: Settings) -> Services:
     from harness.context.embeddings import build_embedder
     from harness.context.gather import ContextGatherer
     from harness.context.memory import Memory
+    from harness.context.ranker import load_ranker
     from harness.jobs.client import create_client
     from harness.llm.clients import ModelClients
     from harness.store.client import Store
@@ -121,7 +122,12 @@ async def build_services(settings: Settings) -> Services:
     closing.push_async_callback(models.close)
     embedder = await asyncio.to_thread(build_embedder, settings)
     closing.callback(embedder.close)
-    memory = Memory(cast("ClientAPI", _LateChroma(settings.chroma_url)), embedder)
+    memory = Memory(
+        cast("ClientAPI", _LateChroma(settings.chroma_url)),
+        embedder,
+        retriever=settings.retriever,
+        ranker=load_ranker(settings.ranker) if settings.ranker else None,
+    )
     registry = Registry(BUILTIN)
     return Services(
         settings=settings,

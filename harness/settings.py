@@ -79,6 +79,8 @@ class Settings(BaseSettings):
     # Context.
     embedder: str = "minilm"
     embedder_threads: int = 1
+    retriever: Literal["hybrid", "dense", "lexical"] = "hybrid"
+    ranker: Path | None = None  # a file of `harness fit retrieval`; None: the packaged one
     context_budget_tokens: int = 1200
     history_messages: int = 8
     memory_hits: int = 5

@@ -49,6 +49,12 @@ class ReplyRequest(Body):
     text: str | None = None
 
 
+class FeedbackRequest(Body):
+    """Which of the memories that an answer was shown had helped; none if none did."""
+
+    helpful: list[Annotated[str, Field(pattern=THREAD_ID, max_length=64)]] = Field(max_length=50)
+
+
 def clean_text(text: str, max_bytes: int) -> str:
     """The text as it is kept: NFC, newline line ends, no control characters, no outer blanks.
 

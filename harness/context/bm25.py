@@ -82,7 +82,9 @@ class LexicalIndex:
         total = np.zeros(len(lengths), np.float32)
         if not len(lengths):
             return total
-        norm = k1 * (1 - b + b * lengths / max(float(lengths.mean()), 1.0))
+        documents = int(np.count_nonzero(lengths))  # a number that no document has counts nothing
+        mean = float(lengths.sum()) / max(documents, 1)
+        norm = k1 * (1 - b + b * lengths / max(mean, 1.0))
         for term in dict.fromkeys(terms):
             if term not in self._documents:
                 continue
@@ -92,7 +94,7 @@ class LexicalIndex:
                 summed = np.bincount(groups[found], counts, len(lengths)).astype(np.float32)
                 found = np.flatnonzero(summed)
                 counts = summed[found]
-            idf = _idf(len(lengths), len(found))
+            idf = _idf(documents, len(found))
             total[found] += idf * counts * (k1 + 1) / (counts + norm[found])
         return total
 

@@ -1,17 +1,19 @@
 """One user's messages in memory, as far as scoring needs them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from threading import RLock
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.context.analysis import date_words, terms
+from harness.context._column import Column
+from harness.context.analysis import date_words, terms, words
 from harness.context.bm25 import LexicalIndex
 from harness.context.retriever import Hit, Scope
 
 SESSION_GAP_MS = 6 * 3600 * 1000
+NONE = -1  # in the place of a neighbour that there is not
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +34,12 @@ def spoken(record: Record) -> str:
     return f"{record.speaker}: {record.text}" if record.speaker else record.text
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How messages follow each other: `order[i]` is the number of the i-th message when sorted by
-    thread and place, `sessions[i]` its session."""
-
-    order: NDArray[np.int64]
-    sessions: NDArray[np.int64]
-
-
 class Corpus:
     """Messages numbered in order of arrival, with a lexical index over them.
 
-    Hold `lock` while using it: several retrievals and an indexing may meet.
+    Everything a retrieval reads is an array by message number, kept up to date by each addition:
+    one exchange more costs the same at a hundred messages and at a hundred thousand. Hold `lock`
+    while using it: several retrievals and an indexing may meet.
     """
 
     def __init__(self) -> None:
@@ -52,7 +47,18 @@ class Corpus:
         self.records: list[Record] = []
         self.numbers: dict[str, int] = {}
         self.lexical = LexicalIndex()
-        self._layout: Layout | None = None
+        self._lengths = Column(np.float32)
+        self._questions = Column(np.float32)
+        self._threads = Column(np.int64)
+        self._orders = Column(np.int64)
+        self._times = Column(np.int64)
+        self._sessions = Column(np.int64)
+        self._before = Column(np.int64)
+        self._after = Column(np.int64)
+        self._members: list[list[int]] = []  # of each thread, by order unless it is unsettled
+        self._thread_numbers: dict[str, int] = {}
+        self._unsettled: set[int] = set()
+        self._session_count = 0
 
     def __len__(self) -> int:
         return len(self.records)
@@ -60,40 +66,51 @@ class Corpus:
     def add(self, records: Iterable[Record]) -> None:
         """Add messages; one whose id is known already is left as it is."""
         for record in records:
-            if record.id in self.numbers:
-                continue
-            self.numbers[record.id] = len(self.records)
-            self.records.append(record)
-            self.lexical.add(terms(f"{date_words(record.sent_at)} {spoken(record)}"))
-            self._layout = None
+            if record.id not in self.numbers:
+                self._append(record)
+
+    @property
+    def lengths(self) -> NDArray[np.float32]:
+        """How many words each message has, float32 [messages]."""
+        return self._lengths.values
+
+    @property
+    def questions(self) -> NDArray[np.float32]:
+        """1 for a message that asks something, else 0, float32 [messages]."""
+        return self._questions.values
+
+    @property
+    def sessions(self) -> NDArray[np.int64]:
+        """Each message's session, int64 [messages]: a thread is split at gaps of six hours."""
+        self._settle()
+        return self._sessions.values
+
+    def neighbours(self, offset: int) -> NDArray[np.int64]:
+        """The message that stands so many places on in each one's session, int64 [messages].
+
+        Args:
+            offset: -1 is the message before; where there is none it answers `NONE`.
+        """
+        self._settle()
+        step = (self._before if offset < 0 else self._after).values
+        found = np.arange(len(self))
+        for _ in range(abs(offset)):
+            found = np.where(found == NONE, NONE, step[found])
+        return found
 
     def within(self, scope: Scope) -> NDArray[np.bool_]:
         """Which messages the scope lets through, bool [messages]."""
-        allowed = np.ones(len(self.records), np.bool_)
+        allowed = np.ones(len(self), np.bool_)
         if scope.thread_id is not None:
-            limit = scope.before_order
-            for number, record in enumerate(self.records):
-                allowed[number] = record.thread_id == scope.thread_id and (
-                    limit is None or record.order < limit
-                )
+            allowed &= self._threads.values == self._thread_numbers.get(scope.thread_id, NONE)
+            if scope.before_order is not None:
+                allowed &= self._orders.values < scope.before_order
+        if scope.sent_before is not None:
+            allowed &= self._times.values < scope.sent_before
         for id_ in scope.exclude:
             if id_ in self.numbers:
                 allowed[self.numbers[id_]] = False
         return allowed
-
-    def layout(self) -> Layout:
-        """The messages' order in their conversations, with sessions split at gaps of six hours."""
-        if self._layout is None:
-            names = {name: i for i, name in enumerate({r.thread_id for r in self.records})}
-            threads = np.array([names[r.thread_id] for r in self.records], np.int64)
-            places = np.array([r.order for r in self.records], np.int64)
-            times = np.array([r.sent_at for r in self.records], np.int64)
-            order = np.lexsort((places, threads))
-            new_thread = np.diff(threads[order]) != 0
-            gap = np.diff(times[order]) > SESSION_GAP_MS
-            sessions = np.concatenate([[0], np.cumsum(new_thread | gap)])[: len(order)]
-            self._layout = Layout(order, sessions.astype(np.int64))
-        return self._layout
 
     def hit(self, number: int, score: float, why: dict[str, float]) -> Hit:
         """A message as something retrieved."""
@@ -110,3 +127,46 @@ class Corpus:
             role=record.role,
             speaker=record.speaker,
         )
+
+    def _append(self, record: Record) -> None:
+        number = len(self.records)
+        thread = self._thread_numbers.setdefault(record.thread_id, len(self._members))
+        if thread == len(self._members):
+            self._members.append([])
+        members = self._members[thread]
+        self.numbers[record.id] = number
+        self.records.append(record)
+        self.lexical.add(terms(f"{date_words(record.sent_at)} {spoken(record)}"))
+        self._lengths.append(len(words(record.text)))
+        self._questions.append("?" in record.text)
+        self._threads.append(thread)
+        self._orders.append(record.order)
+        self._times.append(record.sent_at)
+        for column in (self._sessions, self._before, self._after):
+            column.append(NONE)
+        if members and self.records[members[-1]].order > record.order:
+            self._unsettled.add(thread)  # it came late: its thread is put in order when next read
+        elif thread not in self._unsettled:
+            self._link(members[-1:], number)
+        members.append(number)
+
+    def _settle(self) -> None:
+        for thread in self._unsettled:
+            members = self._members[thread]
+            members.sort(key=lambda number: self.records[number].order)
+            for place, number in enumerate(members):
+                self._before.values[number] = self._after.values[number] = NONE
+                self._link(members[max(0, place - 1) : place], number)
+        self._unsettled.clear()
+
+    def _link(self, last: Sequence[int], number: int) -> None:
+        """Let a message follow the last one of its thread, if there is one."""
+        for before in last:
+            gap = self.records[number].sent_at - self.records[before].sent_at
+            if gap <= SESSION_GAP_MS:
+                self._sessions.values[number] = self._sessions.values[before]
+                self._before.values[number] = before
+                self._after.values[before] = number
+                return
+        self._sessions.values[number] = self._session_count
+        self._session_count += 1

@@ -22,9 +22,10 @@ def similarities(
     wanted = min(n + len(scope.exclude), len(corpus))
     if wanted:
         found = vectors.similar(scope.user_id, vector, wanted, _where(scope))
-        for id_, cosine in found.items():
-            if id_ in corpus.numbers:
-                scores[corpus.numbers[id_]] = cosine
+        known = [id_ for id_ in found if id_ in corpus.numbers]
+        scores[[corpus.numbers[id_] for id_ in known]] = [found[id_] for id_ in known]
+        if len(known) < len(found):  # the copy lags behind what another process did
+            vectors.drop_copy(scope.user_id)
     return scores
 
 
@@ -52,9 +53,13 @@ class DenseRetriever:
 
 
 def _where(scope: Scope) -> dict[str, Any] | None:
-    if scope.thread_id is None:
-        return None
-    thread = {"thread_id": scope.thread_id}
-    if scope.before_order is None:
-        return thread
-    return {"$and": [thread, {"order": {"$lt": scope.before_order}}]}
+    wanted: list[dict[str, Any]] = []
+    if scope.thread_id is not None:
+        wanted.append({"thread_id": scope.thread_id})
+        if scope.before_order is not None:
+            wanted.append({"order": {"$lt": scope.before_order}})
+    if scope.sent_before is not None:
+        wanted.append({"sent_at": {"$lt": scope.sent_before}})
+    if len(wanted) < 2:
+        return wanted[0] if wanted else None
+    return {"$and": wanted}

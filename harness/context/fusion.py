@@ -44,24 +44,23 @@ def strength(scores: Scores, within: NDArray[np.bool_], full: float) -> float:
     return min(1.0, high / full) if full > 0 else 0.0
 
 
-def smooth(scores: Scores, sessions: NDArray[np.int64], kernel: Mapping[int, float]) -> Scores:
+def smooth(
+    scores: Scores, neighbours: Mapping[int, NDArray[np.int64]], kernel: Mapping[int, float]
+) -> Scores:
     """Let documents share in their neighbours' scores.
 
     An answer is often found by its question's words, and the other way round.
 
     Args:
-        scores: float32 [documents], in the order of the conversation.
-        sessions: int64 [documents]; a score stays within its session.
+        scores: float32 [documents].
+        neighbours: of each offset in the kernel the document that stands there, int64 [documents],
+            negative where none does.
         kernel: the weight of the neighbour at each offset, -1 being the one before.
     """
     result = np.zeros(len(scores), np.float32)
     for offset, weight in kernel.items():
-        if abs(offset) >= len(scores) and offset:
-            continue
-        here = slice(max(0, -offset), len(scores) - max(0, offset))
-        there = slice(max(0, offset), len(scores) - max(0, -offset))
-        same = sessions[here] == sessions[there]
-        result[here] += weight * np.where(same, scores[there], 0).astype(np.float32)
+        there = neighbours[offset]
+        result += np.float32(weight) * np.where(there < 0, np.float32(0), scores[there])
     return result
 
 

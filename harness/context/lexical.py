@@ -23,7 +23,8 @@ class LexicalRetriever:
         with corpus.lock:
             scores = corpus.lexical.score(terms(query))
             within = corpus.within(scope) & (scores > 0)
-            return [
+            hits = [
                 corpus.hit(number, float(scores[number]), {"lexical": float(scores[number])})
                 for number in best(scores, within, k)
             ]
+        return self._vectors.still_kept(scope.user_id, hits)

@@ -2,22 +2,33 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Literal
 
 from chromadb.api import ClientAPI
 
 from harness.context.corpus import Record, spoken
+from harness.context.dense import DenseRetriever
 from harness.context.embeddings import CachedEmbedder
 from harness.context.hybrid import HybridRetriever
+from harness.context.lexical import LexicalRetriever
+from harness.context.ranker import Ranker
 from harness.context.retriever import Hit, Retriever, Scope
 from harness.context.vectors import VectorStore
 from harness.models import Message
+
+RetrieverName = Literal["hybrid", "dense", "lexical"]
 
 
 class Memory:
     """Messages of all users in Chroma, behind one retriever."""
 
     def __init__(
-        self, client: ClientAPI, embedder: CachedEmbedder, retriever: Retriever | None = None
+        self,
+        client: ClientAPI,
+        embedder: CachedEmbedder,
+        *,
+        retriever: RetrieverName = "hybrid",
+        ranker: Ranker | None = None,
     ) -> None:
         """Use a Chroma client.
 
@@ -25,10 +36,17 @@ class Memory:
             client: of a server, or embedded within one process.
             embedder: makes the vectors; another one's are kept apart.
             retriever: how to search; by default every signal together.
+            ranker: the weights of the signals; by default the packaged ones.
         """
         self.embedder = embedder
         self.vectors = VectorStore(client, embedder)
-        self._retriever = retriever or HybridRetriever(self.vectors, embedder)
+        self.hybrid = HybridRetriever(self.vectors, embedder, ranker)
+        retrievers: dict[RetrieverName, Retriever] = {
+            "hybrid": self.hybrid,
+            "dense": DenseRetriever(self.vectors, embedder),
+            "lexical": LexicalRetriever(self.vectors),
+        }
+        self._retriever = retrievers[retriever]
 
     async def index(self, user_id: str, thread_id: str, messages: Sequence[Message]) -> None:
         """Remember messages; one remembered before stays as it is. Empty ones are left out."""

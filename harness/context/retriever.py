@@ -13,6 +13,7 @@ class Scope(BaseModel):
     user_id: str
     thread_id: str | None = None  # None: every thread of the user
     before_order: int | None = None  # only messages of a smaller order; needs `thread_id`
+    sent_before: int | None = None  # milliseconds UTC: memory as it was at that time
     exclude: frozenset[str] = frozenset()  # ids of messages, as those that are shown anyway
 
 

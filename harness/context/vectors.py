@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from harness.context.cache import ExpiringCache
 from harness.context.corpus import Corpus, Record
 from harness.context.embeddings import ChromaEmbedding, Embedder
+from harness.context.retriever import Hit
 from harness.errors import HarnessError
 
 Result = TypeVar("Result")
@@ -94,10 +95,30 @@ class VectorStore:
     def corpus(self, user_id: str) -> Corpus:
         """The user's messages in memory, caught up with what other processes have written."""
         corpus = self._corpora.get_or_put(user_id, Corpus)
+        self._corpora.put(user_id, corpus)  # its time runs from its last use
         with corpus.lock:
             if self.count(user_id) != len(corpus):
                 corpus = self._catch_up(user_id, corpus)
         return corpus
+
+    def still_kept(self, user_id: str, hits: Sequence[Hit]) -> list[Hit]:
+        """The hits that no process has forgotten; if one has, the copy in memory goes.
+
+        A copy is caught up when Chroma counts another number than it has, which one that lost as
+        many messages as it gained does not.
+        """
+        if not hits:
+            return []
+        ids = [hit.id for hit in hits]
+        found = self._on(user_id, lambda collection: collection.get(ids=ids, include=[])["ids"])
+        kept = set(found or ())
+        if len(kept) < len(hits):
+            self.drop_copy(user_id)
+        return [hit for hit in hits if hit.id in kept]
+
+    def drop_copy(self, user_id: str) -> None:
+        """Let the user's messages be read again at the next retrieval."""
+        self._corpora.drop(user_id)
 
     def count(self, user_id: str) -> int:
         """How many messages of the user are kept."""

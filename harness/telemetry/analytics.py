@@ -9,6 +9,7 @@ from harness.telemetry.metrics import ANALYTICS_LOST
 _log = get_logger("harness.analytics")
 
 Props = dict[str, str | float | bool]
+MEMORY_FEEDBACK = "memory.feedback"  # which memories had helped an answer, by its reader
 
 
 class AnalyticsStore(Protocol):

@@ -14,9 +14,10 @@ from harness.chat.reply import reply
 from harness.chat.routes._depends import BODY, PartsOf, User, Writer, refusals
 from harness.chat.routes._views import ExchangeView
 from harness.chat.send_message import send_message
-from harness.chat.validate import MESSAGE_KEY, ReplyRequest, SendRequest
+from harness.chat.validate import MESSAGE_KEY, FeedbackRequest, ReplyRequest, SendRequest
 from harness.models import Ack, Flow
 from harness.telemetry import analytics
+from harness.telemetry.analytics import MEMORY_FEEDBACK
 from harness.telemetry.metrics import ACK_SECONDS, MESSAGES_ACKED, MESSAGES_RECEIVED
 
 router = APIRouter(prefix="/api/messages", tags=["messages"])
@@ -147,3 +148,25 @@ async def answer(key: Key, request: ReplyRequest, user: Writer, parts: PartsOf) 
         sending.store, sending.events, user, key, request, sending.settings.max_text_bytes
     )
     return Replied(message_key=key, call_id=request.call_id, state=state)
+
+
+@router.post(
+    "/{key}/feedback",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=refusals(*BODY, ErrorCode.NOT_FOUND, ErrorCode.RATE_LIMITED),
+)
+async def judge(key: Key, request: FeedbackRequest, user: Writer, parts: PartsOf) -> None:
+    """Say which of the memories that an answer was shown had helped; the last word counts.
+
+    `harness fit retrieval --feedback` learns from it.
+    """
+    store = parts.sending.store
+    if await store.as_user(user.token).read_message(key) is None:
+        raise not_found("message", key)
+    await store.record_analytics(
+        MEMORY_FEEDBACK,
+        time.time_ns() // 1_000_000,
+        user_id=user.user_id,
+        message_key=key,
+        props={"helpful": ",".join(request.helpful)},
+    )

@@ -6,6 +6,7 @@ from harness.events import MessageSent, message_key
 from harness.models import Effect, Usage
 from harness.settings import SIMULATED_MODEL
 from harness.store import PlannedCall
+from harness.telemetry.analytics import MEMORY_FEEDBACK
 
 
 @pytest.fixture
@@ -194,3 +195,18 @@ async def test_readiness_names_what_is_away(serve, api_settings, free_port, clie
     response = await client.get(f"{api.url}/readyz")
     assert response.status_code == 503
     assert response.json() == {"ready": False, "convex": True, "inngest": False}
+
+
+async def test_feedback_on_an_answers_memories_is_kept(client, store, begun, user_id):
+    path = f"/api/messages/{begun.message_key}/feedback"
+    assert (await client.post(path, json={"helpful": ["m1", "m2"]})).status_code == 204
+    page = await store.list_analytics(MEMORY_FEEDBACK)
+    (kept,) = [event for event in page.page if event.message_key == begun.message_key]
+    assert (kept.subject, kept.props) == (user_id, {"helpful": "m1,m2"})
+
+
+async def test_feedback_on_anothers_answer_is_refused(api, client, begun, mint):
+    path = f"/api/messages/{begun.message_key}/feedback"
+    headers = {"Authorization": f"Bearer {mint('somebody-else')}"}
+    answer = await client.post(path, json={"helpful": []}, headers=headers)
+    assert answer.status_code == 404

@@ -1,5 +1,7 @@
-from harness.context.hybrid import HybridRetriever, Recipe
+from harness.context.hybrid import HybridRetriever
+from harness.context.ranker import BY_HAND, Ranker
 from harness.context.retriever import Scope
+from harness.context.signals import Recipe
 
 HOUR_MS = 3600 * 1000
 
@@ -28,7 +30,8 @@ async def test_a_session_about_the_topic_lifts_its_messages(memory, embedder, ne
         for order, (text, hours) in enumerate(texts)
     ]
     await memory.index("user", "thread", messages)
-    retriever = HybridRetriever(memory.vectors, embedder, Recipe(kernel={0: 1.0}))
+    alone = Ranker(weights=BY_HAND, recipe=Recipe(kernel={0: 1.0}))
+    retriever = HybridRetriever(memory.vectors, embedder, alone)
     hits = await retriever.retrieve("rope for sailing", 6, Scope(user_id="user"))
     ranks = {hit.order: rank for rank, hit in enumerate(hits)}
     assert ranks[2] < ranks[3]

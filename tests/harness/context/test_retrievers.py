@@ -5,6 +5,7 @@ import pytest
 from harness.context.dense import DenseRetriever
 from harness.context.hybrid import HybridRetriever
 from harness.context.lexical import LexicalRetriever
+from harness.context.memory import Memory
 from harness.context.retriever import Scope
 
 TEXTS = [
@@ -67,6 +68,40 @@ async def test_hits_come_before_the_order_of_the_scope(retriever, memory, conver
     scope = Scope(user_id="user", thread_id="thread", before_order=3)
     hits = await retriever.retrieve("bread", 9, scope)
     assert sorted(hit.order for hit in hits) == [0, 1, 2]
+
+
+async def test_hits_were_sent_before_the_time_of_the_scope(retriever, memory, conversation):
+    messages = conversation([f"bread {i}" for i in range(6)])
+    await memory.index("user", "thread", messages)
+    scope = Scope(user_id="user", sent_before=messages[3].sent_at)
+    hits = await retriever.retrieve("bread", 9, scope)
+    assert sorted(hit.order for hit in hits) == [0, 1, 2]
+
+
+async def test_a_message_that_another_process_forgot_is_no_hit(
+    retriever, memory, open_chroma, embedder, conversation
+):
+    await memory.index("user", "old", conversation(["bread one", "bread two"]))
+    assert await retriever.retrieve("bread", 5, Scope(user_id="user"))
+    elsewhere = Memory(open_chroma(), embedder)
+    await elsewhere.delete_thread("user", "old")
+    # As many as were forgotten: the number of messages tells nothing.
+    await elsewhere.index("user", "new", conversation(["bread three", "bread four"]))
+    await retriever.retrieve("bread", 5, Scope(user_id="user"))
+    hits = await retriever.retrieve("bread", 5, Scope(user_id="user"))
+    assert {hit.text for hit in hits} == {"bread three", "bread four"}
+
+
+async def test_no_forgotten_message_is_a_hit_even_once(
+    retriever, memory, open_chroma, embedder, conversation
+):
+    await memory.index("user", "old", conversation(["bread one", "bread two"]))
+    assert await retriever.retrieve("bread", 5, Scope(user_id="user"))
+    elsewhere = Memory(open_chroma(), embedder)
+    await elsewhere.delete_thread("user", "old")
+    await elsewhere.index("user", "new", conversation(["bread three", "bread four"]))
+    hits = await retriever.retrieve("bread", 5, Scope(user_id="user"))
+    assert not {hit.text for hit in hits} & {"bread one", "bread two"}
 
 
 async def test_excluded_messages_are_no_hits_and_make_room(retriever, memory, conversation):

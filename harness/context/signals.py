@@ -1,0 +1,59 @@
+"""What speaks for a message as an answer to a query: one array of scores a signal."""
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from harness.context.analysis import terms
+from harness.context.corpus import Corpus
+from harness.context.fusion import Scores, min_max, smooth, strength
+
+LONG = 50.0  # words; a longer message counts as this long
+
+
+class Recipe(BaseModel):
+    """How the signals are worked out; README.md says what each was measured to bring."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # What a message gets of its neighbours' lexical and dense scores, by their offset.
+    kernel: dict[int, float] = {-2: 0.3, -1: 0.2, 0: 1.0, 1: 0.1, 2: 0.1}
+    # The share of the most that a query's words could score, from which on words count whole.
+    full_match: float = 0.4
+    session_k1: float = 1.5
+    session_b: float = 0.4
+    nearest: int = 200  # messages whose similarity is asked of Chroma
+
+
+def message_signals(
+    query: str, corpus: Corpus, dense: Scores, within: NDArray[np.bool_], recipe: Recipe
+) -> dict[str, Scores]:
+    """Every signal for every message, each about 0–1, float32 [messages].
+
+    Args:
+        query: what is searched for.
+        corpus: the messages; its lock is held.
+        dense: cosine to the query, NaN where it is not known.
+        within: which messages may be retrieved.
+        recipe: how.
+
+    Returns:
+        `lexical` and `dense` (shared with neighbours), `session` (the whole session's BM25), and
+        what holds of a message whatever is asked: `length`, `question`, `opening` (the first of
+        its session).
+    """
+    query_terms = terms(query)
+    neighbours = {offset: corpus.neighbours(offset) for offset in recipe.kernel}
+    lexical = corpus.lexical.score(query_terms)
+    words = strength(lexical, within, recipe.full_match * corpus.lexical.ceiling(query_terms))
+    by_session = corpus.lexical.score_groups(
+        query_terms, corpus.sessions, recipe.session_k1, recipe.session_b
+    )
+    return {
+        "lexical": smooth(words * min_max(lexical, within), neighbours, recipe.kernel),
+        "dense": smooth(min_max(dense, within), neighbours, recipe.kernel),
+        "session": words * min_max(by_session[corpus.sessions], within),
+        "length": np.log1p(np.minimum(corpus.lengths, LONG)) / np.float32(np.log1p(LONG)),
+        "question": corpus.questions,
+        "opening": (corpus.neighbours(-1) < 0).astype(np.float32),
+    }
