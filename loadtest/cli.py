@@ -65,3 +65,19 @@ def pipeline(
     from loadtest.commands import pipeline_command
 
     asyncio.run(pipeline_command(messages=messages, burst=burst, stored=stored, json=json))
+
+
+@bench.command(name="context")
+def context(
+    sizes: Annotated[
+        str, typer.Option(help="How many messages one user has said, ascending.")
+    ] = "1000,10000,100000",
+    queries: Annotated[
+        int, typer.Option(min=2, help="Messages that context is gathered for at each size.")
+    ] = 40,
+    json: Json = None,
+) -> None:
+    """Measure gathering context and indexing by how much a user has said."""
+    from loadtest.commands import context_command
+
+    asyncio.run(context_command(sizes=sizes, queries=queries, json=json))

@@ -13,8 +13,10 @@ from evals.stack import measuring_stack
 from evals.tracking import keep_run
 from harness.errors import HarnessError
 from harness.local.environment import PARTS
+from harness.services import build_services
 from harness.settings import SIMULATED_MODEL, Settings, get_settings
 from loadtest.arrivals import Arrivals, schedule
+from loadtest.bench.context import bench_context
 from loadtest.bench.pipeline import bench_pipeline
 from loadtest.measures import UNITS, measure
 from loadtest.plan import LoadResult
@@ -147,7 +149,7 @@ async def pipeline_command(*, messages: int, burst: int, stored: str, json: Path
     Raises:
         HarnessError: for counts that can not be read.
     """
-    sizes = _sizes(stored)
+    sizes = _sizes("--stored", stored)
     console = Console()
     async with private_stack() as stack:
         figures = await bench_pipeline(
@@ -159,6 +161,34 @@ async def pipeline_command(*, messages: int, burst: int, stored: str, json: Path
         )
         settings = public_settings(stack.settings) | {"messages": messages, "burst": burst}
     document = build_document("bench pipeline", figures, settings, engines=ENGINES, simulated=True)
+    print_figures(document, console)
+    _keep(document, json, console)
+
+
+async def context_command(*, sizes: str, queries: int, json: Path | None) -> None:
+    """Measure context over a private Chroma and a private Convex.
+
+    Raises:
+        HarnessError: for counts that can not be read.
+    """
+    counts = _sizes("--sizes", sizes)
+    console = Console()
+    async with private_stack(parts={"convex", "chroma"}) as stack:
+        # The data goes with the private stack; the embedder's files are worth keeping.
+        settings = stack.settings.model_copy(update={"home": get_settings().home})
+        async with await build_services(settings) as services:
+            figures = await bench_context(
+                services,
+                sizes=counts,
+                queries=queries,
+                say=lambda line: console.print(f"bench context: {line}", style="dim"),
+            )
+    document = build_document(
+        "bench context",
+        figures,
+        public_settings(settings) | {"sizes": sizes, "queries": queries},
+        engines=ENGINES | {"embedder": settings.embedder},
+    )
     print_figures(document, console)
     _keep(document, json, console)
 
@@ -176,11 +206,11 @@ def _check_schedule(rate: float, duration_s: float) -> None:
             raise HarnessError(f"{option} is {value:g}; it must be above zero")
 
 
-def _sizes(stored: str) -> list[int]:
+def _sizes(option: str, given: str) -> list[int]:
     try:
-        return sorted(int(size) for size in stored.split(","))
+        return sorted(int(size) for size in given.split(","))
     except ValueError:
-        raise HarnessError(f"--stored is {stored!r}; write numbers, such as 1000,100000") from None
+        raise HarnessError(f"{option} is {given!r}; write numbers, such as 1000,100000") from None
 
 
 def _keep(

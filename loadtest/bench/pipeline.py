@@ -14,6 +14,7 @@ from harness.local.supervisor import Stack
 from harness.models import Status
 from harness.settings import Settings
 from harness.store import ImportedMessage, Store, Subscriber
+from loadtest.bench.names import short
 from loadtest.histogram import percentiles
 
 NO_DELAY = "simulated?ttft_ms=0&itl_ms=0&tokens=20"
@@ -71,15 +72,8 @@ async def bench_pipeline(
         say(f"at once: {burst} messages")
         rate = await _burst(settings, burst)
         present += burst * 2
-        figures[f"messages_per_s_{_short(size)}"] = figure(rate, "messages/s", burst)
+        figures[f"messages_per_s_{short(size)}"] = figure(rate, "messages/s", burst)
     return figures
-
-
-def _short(size: int) -> str:
-    for value, suffix in ((1_000_000, "m"), (1_000, "k")):
-        if size >= value:
-            return f"{size // value}{suffix}"
-    return str(size)
 
 
 def _store(settings: Settings) -> Store:
