@@ -29,6 +29,29 @@ STOP_WORDS = frozenset(_STOP_TEXT.split())
 _WORD = re.compile(r"\w+")
 
 
+_TIME = re.compile(
+    r"""\b(?: yesterday | today | tonight | tomorrow | ago | last | next | since | until
+    | days? | weeks? | weekends? | months? | years? | mornings? | evenings? | noon | midnight
+    | (?:mon|tues|wednes|thurs|fri|satur|sun)days? | january | february | march | april | may
+    | june | july | august | september | october | november | december | o'clock
+    | \d{1,2}(?:st|nd|rd|th) | \d{1,2}:\d\d | \d{4} )\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_ASKS_FOR_TIME = re.compile(
+    r"\b(?:when|how long|(?:what|which) (?:day|date|time|week|month|year))\b", re.IGNORECASE
+)
+
+
+def names_time(text: str) -> bool:
+    """Whether an English text names a time, as "last Friday", "3rd" or "2025"."""
+    return _TIME.search(text) is not None
+
+
+def asks_for_time(query: str) -> bool:
+    """Whether an English question asks for a time."""
+    return _ASKS_FOR_TIME.search(query) is not None
+
+
 @lru_cache(maxsize=1)
 def _stemmer() -> Stemmer.Stemmer:
     return Stemmer.Stemmer("english")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.context._column import Column
-from harness.context.analysis import date_words, terms, words
+from harness.context.analysis import date_words, names_time, terms, words
 from harness.context.bm25 import LexicalIndex
 from harness.context.retriever import Hit, Scope
 
@@ -49,6 +49,7 @@ class Corpus:
         self.lexical = LexicalIndex()
         self._lengths = Column(np.float32)
         self._questions = Column(np.float32)
+        self._timed = Column(np.float32)
         self._threads = Column(np.int64)
         self._orders = Column(np.int64)
         self._times = Column(np.int64)
@@ -80,23 +81,31 @@ class Corpus:
         return self._questions.values
 
     @property
+    def timed(self) -> NDArray[np.float32]:
+        """1 for a message that names a time, else 0, float32 [messages]."""
+        return self._timed.values
+
+    @property
     def sessions(self) -> NDArray[np.int64]:
         """Each message's session, int64 [messages]: a thread is split at gaps of six hours."""
         self._settle()
         return self._sessions.values
 
-    def neighbours(self, offset: int) -> NDArray[np.int64]:
-        """The message that stands so many places on in each one's session, int64 [messages].
+    def neighbours(self, numbers: NDArray[np.int64], offset: int) -> NDArray[np.int64]:
+        """The messages that stand so many places on from these in their sessions.
 
         Args:
-            offset: -1 is the message before; where there is none it answers `NONE`.
+            numbers: of messages, int64 [n].
+            offset: -1 is the message before.
+
+        Returns:
+            int64 [n]; `NONE` where there is none.
         """
         self._settle()
         step = (self._before if offset < 0 else self._after).values
-        found = np.arange(len(self))
         for _ in range(abs(offset)):
-            found = np.where(found == NONE, NONE, step[found])
-        return found
+            numbers = np.where(numbers == NONE, NONE, step[numbers])
+        return numbers
 
     def within(self, scope: Scope) -> NDArray[np.bool_]:
         """Which messages the scope lets through, bool [messages]."""
@@ -139,6 +148,7 @@ class Corpus:
         self.lexical.add(terms(f"{date_words(record.sent_at)} {spoken(record)}"))
         self._lengths.append(len(words(record.text)))
         self._questions.append("?" in record.text)
+        self._timed.append(names_time(record.text))
         self._threads.append(thread)
         self._orders.append(record.order)
         self._times.append(record.sent_at)

@@ -1,11 +1,12 @@
 """How signals become one score: bring each to 0–1, smooth, weigh, add."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 Scores = NDArray[np.float32]
+Neighbours = Callable[[NDArray[np.int64], int], NDArray[np.int64]]
 
 
 def min_max(scores: Scores, within: NDArray[np.bool_]) -> Scores:
@@ -19,15 +20,15 @@ def min_max(scores: Scores, within: NDArray[np.bool_]) -> Scores:
         float32 [documents]; all 0 when every score is the same, as such a signal says nothing.
     """
     known = within & ~np.isnan(scores)
-    result = np.zeros(len(scores), np.float32)
     if not known.any():
-        return result
-    low, high = float(scores[known].min()), float(scores[known].max())
-    if high > low:
-        # Computed in double: a tiny range of float32 could round past 1.
-        scaled = (scores[known].astype(np.float64) - low) / (high - low)
-        result[known] = np.clip(scaled, 0, 1)
-    return result
+        return np.zeros(len(scores), np.float32)
+    low = scores.min(initial=np.inf, where=known)
+    high = scores.max(initial=-np.inf, where=known)
+    if high == low:
+        return np.zeros(len(scores), np.float32)
+    scaled = (scores - low) / (high - low)
+    # What is out of scope may lie out of range; a tiny range may round past 1.
+    return np.where(known, np.clip(scaled, 0, 1), np.float32(0))
 
 
 def strength(scores: Scores, within: NDArray[np.bool_], full: float) -> float:
@@ -44,23 +45,24 @@ def strength(scores: Scores, within: NDArray[np.bool_], full: float) -> float:
     return min(1.0, high / full) if full > 0 else 0.0
 
 
-def smooth(
-    scores: Scores, neighbours: Mapping[int, NDArray[np.int64]], kernel: Mapping[int, float]
-) -> Scores:
+def smooth(scores: Scores, neighbours: Neighbours, kernel: Mapping[int, float]) -> Scores:
     """Let documents share in their neighbours' scores.
 
-    An answer is often found by its question's words, and the other way round.
+    An answer is often found by its question's words, and the other way round. Few documents have
+    a score at all, so it is they who hand theirs on.
 
     Args:
-        scores: float32 [documents].
-        neighbours: of each offset in the kernel the document that stands there, int64 [documents],
-            negative where none does.
+        scores: float32 [documents], 0 where a document has none.
+        neighbours: of the documents named, the one that stands so many places on; negative where
+            none does.
         kernel: the weight of the neighbour at each offset, -1 being the one before.
     """
     result = np.zeros(len(scores), np.float32)
+    giving = np.flatnonzero(scores)
     for offset, weight in kernel.items():
-        there = neighbours[offset]
-        result += np.float32(weight) * np.where(there < 0, np.float32(0), scores[there])
+        taking = neighbours(giving, -offset)
+        there = taking >= 0
+        result[taking[there]] += np.float32(weight) * scores[giving[there]]
     return result
 
 

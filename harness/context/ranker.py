@@ -17,14 +17,14 @@ from harness.context.signals import Recipe
 from harness.errors import HarnessError
 
 PACKAGED = "ranker.json"
-SIGNALS = ("lexical", "dense", "session", "length", "question", "opening")
+SIGNALS = ("lexical", "dense", "session", "length", "question", "timed")
 # Set by hand; a fit starts here and leaves as far as its data argue.
 BY_HAND = {"lexical": 1.0, "dense": 0.75, "session": 0.4}
 # Of a weight's squared distance from its start, against one query's loss. How far to trust words
 # against meaning depends on who asks, and some hundred questions by few hands do not tell: fitted
 # freely on conversations whose questions avoid their answers' words, words lost two thirds of
 # their weight, and 0.1 of recall on conversations of other people.
-STIFF = 300.0
+STIFF = 1000.0
 LOOSE = 10.0  # for what starts at nothing
 
 Floats = NDArray[np.float64]

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from harness.context.analysis import terms
+from harness.context.analysis import asks_for_time, terms
 from harness.context.corpus import Corpus
 from harness.context.fusion import Scores, min_max, smooth, strength
 
@@ -38,22 +38,21 @@ def message_signals(
         recipe: how.
 
     Returns:
-        `lexical` and `dense` (shared with neighbours), `session` (the whole session's BM25), and
-        what holds of a message whatever is asked: `length`, `question`, `opening` (the first of
-        its session).
+        `lexical` and `dense` (shared with neighbours), `session` (the whole session's BM25),
+        `length` and `question` (what a message is like, whatever is asked), `timed` (it names a
+        time, where the query asks for one).
     """
     query_terms = terms(query)
-    neighbours = {offset: corpus.neighbours(offset) for offset in recipe.kernel}
     lexical = corpus.lexical.score(query_terms)
     words = strength(lexical, within, recipe.full_match * corpus.lexical.ceiling(query_terms))
     by_session = corpus.lexical.score_groups(
         query_terms, corpus.sessions, recipe.session_k1, recipe.session_b
     )
     return {
-        "lexical": smooth(words * min_max(lexical, within), neighbours, recipe.kernel),
-        "dense": smooth(min_max(dense, within), neighbours, recipe.kernel),
+        "lexical": smooth(words * min_max(lexical, within), corpus.neighbours, recipe.kernel),
+        "dense": smooth(min_max(dense, within), corpus.neighbours, recipe.kernel),
         "session": words * min_max(by_session[corpus.sessions], within),
         "length": np.log1p(np.minimum(corpus.lengths, LONG)) / np.float32(np.log1p(LONG)),
         "question": corpus.questions,
-        "opening": (corpus.neighbours(-1) < 0).astype(np.float32),
+        "timed": corpus.timed * np.float32(asks_for_time(query)),
     }

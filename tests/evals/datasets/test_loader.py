@@ -82,7 +82,7 @@ def test_evidence_that_does_not_exist_is_named(copied):
 
 
 def test_evidence_of_another_thread_is_refused(copied):
-    other = load_conversations("tune", name="mine", data_dir=copied).questions[0].evidence[0]
+    other = load_conversations("test", name="mine", data_dir=copied).questions[0].evidence[0]
     _edit_line(copied / "mine" / "questions.jsonl", 0, evidence=[other])
     assert "is of thread" in _message(copied)
 

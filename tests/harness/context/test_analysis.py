@@ -1,4 +1,6 @@
-from harness.context.analysis import date_words, terms, words
+import pytest
+
+from harness.context.analysis import asks_for_time, date_words, names_time, terms, words
 
 
 def test_function_and_question_words_are_left_out():
@@ -19,3 +21,23 @@ def test_a_text_of_function_words_alone_keeps_them():
 
 def test_a_day_is_written_out():
     assert date_words(1_683_504_000_000) == "Monday 8 May 2023"
+
+
+@pytest.mark.parametrize(
+    "text", ["We left last Friday", "on the 3rd", "It was 2025", "at 8:40", "two weeks ago"]
+)
+def test_a_text_that_names_a_time_is_known(text):
+    assert names_time(text)
+
+
+@pytest.mark.parametrize("text", ["We left", "room 12", "the mayor's dayroom", ""])
+def test_a_text_without_a_time_names_none(text):
+    assert not names_time(text)
+
+
+@pytest.mark.parametrize(
+    ("query", "asks"),
+    [("When did we leave?", True), ("Which day was it?", True), ("Whenever was it?", False)],
+)
+def test_a_question_for_a_time_is_known(query, asks):
+    assert asks_for_time(query) is asks

@@ -1,3 +1,4 @@
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,9 +29,9 @@ def test_neighbours_are_those_of_the_conversation_however_messages_arrive(arriva
     for thread, order in arrivals:
         corpus.add([_record(thread, order, times[order])])
         if data.draw(st.booleans()):
-            corpus.neighbours(-1)  # a retrieval between two arrivals changes nothing
-    before = corpus.neighbours(-1)
-    after = corpus.neighbours(1)
+            assert len(corpus.sessions) == len(corpus)  # a retrieval between two arrivals
+    everyone = np.arange(len(corpus))
+    before, after = corpus.neighbours(everyone, -1), corpus.neighbours(everyone, 1)
     for thread, order in arrivals:
         number = corpus.numbers[f"{thread}{order}"]
         earlier = [o for t, o in arrivals if t == thread and o < order]
@@ -46,7 +47,7 @@ def test_messages_share_a_session_exactly_if_neighbours_lead_from_one_to_the_oth
     times = _times(gaps)
     corpus = Corpus()
     corpus.add([_record(thread, order, times[order]) for thread, order in arrivals])
-    before, sessions = corpus.neighbours(-1), corpus.sessions
+    before, sessions = corpus.neighbours(np.arange(len(corpus)), -1), corpus.sessions
     firsts = {}
     for number in range(len(corpus)):
         first = number
@@ -60,9 +61,10 @@ def test_messages_share_a_session_exactly_if_neighbours_lead_from_one_to_the_oth
 def test_the_second_neighbour_is_the_neighbours_neighbour():
     corpus = Corpus()
     corpus.add([_record("a", order, order) for order in range(3)])
-    assert corpus.neighbours(-2).tolist() == [NONE, NONE, 0]
-    assert corpus.neighbours(2).tolist() == [2, NONE, NONE]
-    assert corpus.neighbours(0).tolist() == [0, 1, 2]
+    everyone = np.arange(3)
+    assert corpus.neighbours(everyone, -2).tolist() == [NONE, NONE, 0]
+    assert corpus.neighbours(everyone, 2).tolist() == [2, NONE, NONE]
+    assert corpus.neighbours(everyone, 0).tolist() == [0, 1, 2]
 
 
 def test_what_is_added_again_stays_as_it_is():

@@ -38,21 +38,40 @@ def test_scores_that_are_all_the_same_say_nothing():
     assert min_max(np.array([3, 3, 3], np.float32), _all([1, 1, 1])).tolist() == [0, 0, 0]
 
 
+def _in_sessions(*sessions):
+    """The neighbours in conversations of these sessions, such as 0, 0, 1."""
+
+    def neighbours(numbers, offset):
+        there = numbers + offset
+        inside = (there >= 0) & (there < len(sessions))
+        own, other = np.array(sessions)[numbers], np.array(sessions)[np.where(inside, there, 0)]
+        return np.where(inside & (own == other), there, -1)
+
+    return neighbours
+
+
 def test_a_score_is_shared_with_its_neighbours():
     scores = np.array([0, 0, 1, 0, 0], np.float32)
-    neighbours = {
-        0: np.arange(5),
-        -1: np.array([-1, 0, 1, 2, 3]),
-        1: np.array([1, 2, 3, 4, -1]),
-    }
-    shared = smooth(scores, neighbours, {0: 1.0, -1: 0.5, 1: 0.25})
+    shared = smooth(scores, _in_sessions(0, 0, 0, 0, 0), {0: 1.0, -1: 0.5, 1: 0.25})
     assert shared.tolist() == [0, 0.25, 1, 0.5, 0]
 
 
-def test_where_there_is_no_neighbour_nothing_is_shared():
-    scores = np.array([0, 1, 1], np.float32)
-    shared = smooth(scores, {0: np.arange(3), -1: np.array([-1, 0, -1])}, {0: 1.0, -1: 0.5})
-    assert shared.tolist() == [0, 1, 1]
+def test_a_score_stays_within_its_session():
+    scores = np.array([0, 1, 0], np.float32)
+    shared = smooth(scores, _in_sessions(0, 0, 1), {0: 1.0, -1: 0.5, 1: 0.5})
+    assert shared.tolist() == [0.5, 1, 0]
+
+
+@given(SCORES, st.dictionaries(st.integers(-40, 40), st.floats(0, 1, width=16), max_size=5))
+def test_every_document_takes_of_each_neighbour_what_the_kernel_says(scores, kernel):
+    scores = np.clip(scores, -1e3, 1e3)
+    shared = smooth(scores, _in_sessions(*[0] * len(scores)), kernel)
+    padded = np.pad(scores.astype(np.float64), 40)
+    expected = [
+        sum(weight * padded[40 + i + offset] for offset, weight in kernel.items())
+        for i in range(len(scores))
+    ]
+    assert np.allclose(shared, expected, atol=1e-2)
 
 
 def test_a_signal_without_weight_counts_nothing():
