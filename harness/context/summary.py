@@ -19,9 +19,9 @@ class SummaryStore(Protocol):
 def summarises(spec: ModelSpec, settings: Settings) -> bool:
     """Whether messages to this model are answered with summaries, and their threads summed up.
 
-    By itself, a small model does not (it repeats or invents instead, and its prompt has no place
-    for a summary) and neither does a simulated one (its words mean nothing, and a load run must
-    not be changed by requests that no user made).
+    By itself, a small model does not (of SmolLM2's five, one was a copy and four went round in
+    circles, and its prompt has no place for one) and neither does a simulated one (its words mean
+    nothing, and a load run must not be changed by requests that no user made).
 
     Args:
         spec: the model.
