@@ -86,11 +86,41 @@ class Failure(Domain):
 
 
 class ShownMemory(Domain):
-    """A memory that an answer was shown."""
+    """A memory, or a piece of a document, that an answer was shown.
+
+    `why` is each signal's share of the score; what was kept before these were has them not.
+    """
 
     source: str
     score: float
     text: str
+    id: str | None = None
+    thread_id: str | None = None
+    order: int | None = None
+    title: str | None = None
+    why: dict[str, float] | None = None
+
+
+class ContextRecord(Domain):
+    """How an answer's last prompt was filled, by section.
+
+    Attributes:
+        tokens: what each section took.
+        left_out: what had no room: items, but for the message, whose tokens are counted.
+        budget: tokens that the prompt had; the rest of the window is the answer's.
+    """
+
+    tokens: dict[str, int]
+    left_out: dict[str, int]
+    budget: int
+
+
+class ThreadSummary(Domain):
+    """What older messages of a thread said, those up to `through_order` with it."""
+
+    text: str
+    through_order: int
+    model: str
 
 
 class Thread(Domain):
@@ -123,6 +153,7 @@ class Message(Domain):
     latency_ms: float | None = None
     error: Failure | None = None
     shown: list[ShownMemory] = []
+    context: ContextRecord | None = None
     attempts: list[int] = []
     finished_at: int | None = None
 

@@ -16,9 +16,9 @@ from harness.settings import Settings
 if TYPE_CHECKING:  # chromadb and onnxruntime take seconds to import
     from chromadb.api import ClientAPI
 
-    from harness.context.gather import ContextGatherer
+    from harness.context.gather import ContextGatherer, KnowledgeBase
     from harness.context.memory import Memory
-    from harness.context.retriever import Hit, Scope
+    from harness.context.retriever import Hit
     from harness.llm.clients import ModelClients
     from harness.store.client import Store
     from harness.tools.execution import ToolContext
@@ -159,15 +159,16 @@ class _LateChroma:
 
 
 class _Forgiving:
-    """Memory as an answer sees it: without it, a message is still answered."""
+    """Memory or knowledge as an answer sees it: without it, a message is still answered."""
 
-    def __init__(self, memory: "Memory") -> None:
-        self._memory = memory
+    def __init__(self, source: "Memory | KnowledgeBase") -> None:
+        self._source = source
 
-    async def retrieve(self, query: str, k: int, scope: "Scope") -> "list[Hit]":
+    async def retrieve(self, *asked: Any) -> "list[Hit]":
         try:
             async with asyncio.timeout(RETRIEVE_TIMEOUT_S):
-                return await self._memory.retrieve(query, k, scope)
+                return await self._source.retrieve(*asked)
         except Exception as error:
-            log.warning("answering without memory: %s", error or type(error).__name__)
+            kind = type(self._source).__name__.lower()
+            log.warning("answering without %s: %s", kind, error or type(error).__name__)
             return []

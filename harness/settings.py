@@ -12,6 +12,7 @@ AUDIENCE = "convex"  # of the tokens that both the API and Convex accept
 DEV_ISSUER = "https://clerk.harness.localhost"
 SIMULATED_MODEL = "simulated"
 LOCAL_MODEL = "smollm2-135m-instruct"
+LOCAL_CONTEXT_TOKENS = 4096  # what the packaged model's server gives each request
 
 
 class ModelPrice(BaseModel):
@@ -84,6 +85,12 @@ class Settings(BaseSettings):
     context_budget_tokens: int = 1200
     history_messages: int = 8
     memory_hits: int = 5
+    document_hits: int = 3
+    # Which models sum up what the history no longer shows; auto: all but small and simulated ones.
+    summaries: Literal["auto", "always", "never"] = "auto"
+    # Older messages that no summary covers yet, before it is made anew.
+    summary_after: int = Field(8, ge=1, le=64)
+    summary_tokens: int = 256  # at most
     tools_offered: int = 5  # at most, to a model that needs any
 
     # Local engines.

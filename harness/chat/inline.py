@@ -16,9 +16,10 @@ from harness.context.gather import GatheredContext
 from harness.events import MessageSent
 from harness.llm.errors import ModelError
 from harness.llm.models import fallbacks, resolve_model
+from harness.llm.shown import context_record, shown_memories
 from harness.llm.turn import run_turn
 from harness.llm.turns import CallOutcome, PastTurn, TurnRequest, TurnResult
-from harness.models import Ack, Failure, ShownMemory, ToolRequest, Usage
+from harness.models import Ack, Failure, ToolRequest, Usage
 from harness.services import Services, build_services
 from harness.settings import Settings
 from harness.store import Exchange
@@ -112,7 +113,7 @@ async def _stream(services: Services, ack: Ack, sent: MessageSent) -> AsyncItera
 async def _answer(services: Services, sent: MessageSent, emit: Emit) -> None:
     try:
         context = await services.gatherer.gather(
-            sent.user_id, sent.thread_id, _ALL_ORDERS, sent.text
+            sent.user_id, sent.thread_id, _ALL_ORDERS, sent.text, sent.model
         )
         results = await _turns(services, sent, context, emit)
         await _keep(services, sent, context, results, emit)
@@ -209,10 +210,8 @@ async def _keep(
         results[-1].model,
         sum((result.usage for result in results), Usage()),
         float(time.time_ns() // 1_000_000 - sent.sent_at),
-        [
-            ShownMemory(source=hit.source, score=hit.score, text=hit.text)
-            for hit in context.memories
-        ],
+        shown_memories(context, results),
+        context_record(results),
     )
     await emit("done", {"content": content, "status": ended.status.value})
     if ended.applied:

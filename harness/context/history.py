@@ -23,6 +23,7 @@ class HistoryItem(BaseModel):
     speaker: str | None
     content: str
     sent_at: int
+    id: str = ""
 
 
 async def recent(

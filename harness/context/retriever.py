@@ -23,7 +23,7 @@ class Hit(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: str
-    source: str  # "message"
+    source: str  # "message" or "document"
     text: str
     score: float
     why: dict[str, float]
@@ -32,6 +32,7 @@ class Hit(BaseModel):
     sent_at: int
     role: str
     speaker: str | None = None
+    title: str | None = None  # of a document
 
 
 class Retriever(Protocol):

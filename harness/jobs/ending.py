@@ -7,9 +7,10 @@ from harness.context.gather import GatheredContext
 from harness.jobs.policies import INDEX, PERSIST
 from harness.jobs.run import Run
 from harness.jobs.steps import Outcome
+from harness.llm.shown import context_record, shown_memories
 from harness.llm.turns import TurnResult
 from harness.llm.usage import cost
-from harness.models import Failure, ShownMemory, Usage
+from harness.models import Failure, Usage
 from harness.store.results import Ended
 from harness.telemetry import analytics
 from harness.telemetry.metrics import MODEL_TOKENS
@@ -50,10 +51,8 @@ async def _persist(run: Run, context: GatheredContext, results: list[TurnResult]
         model=results[-1].model,
         usage=usage,
         latency_ms=latency_ms,
-        shown=[
-            ShownMemory(source=hit.source, score=hit.score, text=hit.text)
-            for hit in context.memories
-        ],
+        shown=shown_memories(context, results),
+        context=context_record(results),
     )
     if ended.applied:
         await _account(run, results, usage, latency_ms)

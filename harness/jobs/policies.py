@@ -26,6 +26,7 @@ PERSIST = Policy(timeout_s=30, attempts=15)
 INDEX = Policy(timeout_s=60, attempts=15)
 GATHER = Policy(timeout_s=30, attempts=4)
 SELECT = Policy(timeout_s=30, attempts=3)
+SUMMARISE = Policy(timeout_s=120, attempts=3)
 LOOKUP = Policy(timeout_s=30, attempts=8)
 
 # A model with another one behind it is given up sooner.

@@ -14,6 +14,7 @@ from harness.jobs.on_failure import on_failure
 from harness.jobs.policies import GATHER, RETRIES, SELECT
 from harness.jobs.run import Run
 from harness.jobs.steps import RunFailed, RunStopped
+from harness.jobs.summarising import summarise_thread
 from harness.jobs.thread_turn import pass_turn_on, take_turn
 from harness.jobs.tool_calls import run_calls
 from harness.llm.errors import UnknownModel
@@ -74,13 +75,16 @@ async def _answer(run: Run) -> None:
         run.services.gatherer.gather,
         run.sent.user_id,
         run.sent.thread_id,
-        begun.order,
+        begun.order - 1,  # the message itself comes just before its answer
         run.sent.text,
+        run.sent.model,
     )
     context = await run.steps.run("gather-context", gathering, GATHER, GatheredContext)
     tools = await _select_tools(run)
     results = await _turns(run, models, context, tools)
     await persist_response(run, context, results)
+    answered_by = next((spec for spec in models if spec.name == results[-1].model), models[0])
+    await summarise_thread(run, answered_by, begun.order)
 
 
 async def _select_tools(run: Run) -> list[ToolSpec]:

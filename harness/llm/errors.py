@@ -34,6 +34,13 @@ class ModelUnavailable(ModelError):
     code = "model_unavailable"
 
 
+class PromptTooLong(ModelError):
+    """The message does not fit its model's window, whatever else is left out."""
+
+    code = "prompt_too_long"
+    permanent = True
+
+
 class ModelRefused(ModelError):
     """The model's server understood the request and will not serve it."""
 

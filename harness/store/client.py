@@ -7,10 +7,10 @@ from typing import Any, Literal, Self
 import aiohttp
 
 from harness.events import MessageSent
-from harness.models import Failure, Message, ShownMemory, Thread, ToolCall, Usage
-from harness.store._calls import Calls
+from harness.models import ContextRecord, Failure, Message, ShownMemory, Thread, ToolCall, Usage
 from harness.store._documents import to_convex
 from harness.store._http import Connections, ConvexHttp
+from harness.store._summaries import SummaryCalls
 from harness.store._user import UserStore
 from harness.store.results import (
     AnalyticsEvent,
@@ -36,7 +36,7 @@ _ANSWERS_WITHIN_S = 2.0
 RETRY_S = 15.0  # longer than a local Convex takes to start again
 
 
-class Store(Calls):
+class Store(SummaryCalls):
     """Typed access to one Convex deployment; an async context manager.
 
     Every call is tried again while Convex does not answer, so a restart of it is a pause. Calls
@@ -185,6 +185,7 @@ class Store(Calls):
         usage: Usage,
         latency_ms: float,
         shown: list[ShownMemory],
+        context: ContextRecord | None = None,
     ) -> Ended:
         """End a message with its answer; the first end wins."""
         arguments = {
@@ -194,6 +195,7 @@ class Store(Calls):
             "usage": to_convex(usage),
             "latencyMs": latency_ms,
             "shown": [to_convex(item) for item in shown],
+            "context": to_convex(context) if context else None,
         }
         return await self._change(Ended, "worker:complete", arguments)
 

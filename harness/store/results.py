@@ -3,7 +3,16 @@
 # ruff: noqa: RUF012 -- pydantic copies mutable defaults
 from typing import Generic, Literal, TypeVar
 
-from harness.models import Domain, Effect, Message, Reply, Status, StreamView, ToolCall
+from harness.models import (
+    Domain,
+    Effect,
+    Message,
+    Reply,
+    Status,
+    StreamView,
+    ThreadSummary,
+    ToolCall,
+)
 
 Item = TypeVar("Item")
 Stop = Literal["cancelled", "finished", "fenced"]
@@ -30,6 +39,13 @@ class ImportedId(Domain):
 
     id: str
     order: int
+
+
+class Uncovered(Domain):
+    """A thread's summary, and the messages that are next to be covered by it, oldest first."""
+
+    summary: ThreadSummary | None = None
+    messages: list[Message]
 
 
 class Begun(Domain):

@@ -42,6 +42,27 @@ class UsageView(View):
     cached_tokens: int
 
 
+class ShownView(View):
+    """A memory, or a piece of a document, that an answer was shown; `why` is by signal."""
+
+    source: str
+    score: float
+    text: str
+    id: str | None
+    thread_id: str | None
+    order: int | None
+    title: str | None
+    why: dict[str, float] | None
+
+
+class ContextView(View):
+    """How an answer's prompt was filled, in tokens and items by section."""
+
+    tokens: dict[str, int]
+    left_out: dict[str, int]
+    budget: int
+
+
 class MessageView(View):
     """A message of a thread; times are integer milliseconds UTC."""
 
@@ -59,6 +80,8 @@ class MessageView(View):
     usage: UsageView | None
     latency_ms: float | None
     error: FailureView | None
+    shown: list[ShownView]
+    context: ContextView | None
     finished_at: int | None
 
 

@@ -26,11 +26,31 @@ export const usage = v.object({
 /** Why a message failed, in words for its reader. */
 export const failure = v.object({ code: v.string(), message: v.string() });
 
-/** A memory that an answer was shown, so that a reader or an eval can see it. */
+/** A memory, or a piece of a document, that an answer was shown, so that a reader or an eval can see
+ *  it. */
 export const shownMemory = v.object({
   source: v.string(),
   score: v.number(),
   text: v.string(),
+  id: v.optional(v.string()),
+  threadId: v.optional(v.string()),
+  order: v.optional(v.number()),
+  title: v.optional(v.string()), // of a document
+  why: v.optional(v.record(v.string(), v.number())), // each signal's share of the score
+});
+
+/** How an answer's last prompt was filled, by section. */
+export const contextRecord = v.object({
+  tokens: v.record(v.string(), v.number()),
+  leftOut: v.record(v.string(), v.number()), // what had no room
+  budget: v.number(), // tokens that the prompt had
+});
+
+/** What older messages of a thread said, those up to `throughOrder` with it. */
+export const threadSummary = v.object({
+  text: v.string(),
+  throughOrder: v.number(),
+  model: v.string(),
 });
 
 export const userFields = {
@@ -54,6 +74,7 @@ export const threadFields = {
   nextOrder: v.number(),
   lastMessageAt: v.number(),
   createdAt: v.number(),
+  summary: v.optional(threadSummary),
 };
 
 export const messageFields = {
@@ -74,6 +95,7 @@ export const messageFields = {
   latencyMs: v.optional(v.number()),
   error: v.optional(failure),
   shown: v.optional(v.array(shownMemory)),
+  context: v.optional(contextRecord),
   /** Streaming state of an assistant message: the winning attempt of each turn (its index) and
    *  the last attempt given out. */
   attempts: v.optional(v.array(v.number())),

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.context.budget import Budget, Tokenizer, cut
+from harness.context.budget import Budget, cut
 
 COSTS = st.lists(st.integers(1, 200), max_size=12)
 
@@ -54,14 +54,5 @@ def test_a_text_that_fits_is_not_cut(text, tokens):
         assert cut(text, tokens, CharacterCounter()) == text
 
 
-def test_tokens_are_counted_with_the_models_own_table():
-    assert Tokenizer("gpt-4o").count("hello world") == 2
-
-
-def test_another_models_tokens_are_rather_over_than_underestimated():
-    text = "The quick brown fox jumps over the lazy dog. " * 20
-    assert Tokenizer("some-model").count(text) > Tokenizer("gpt-4o").count(text)
-
-
-def test_text_that_is_no_unicode_is_counted():
-    assert Tokenizer("gpt-4o").count("broken \ud800 text") > 0
+def test_a_cut_says_so_in_the_words_given():
+    assert cut("one two three", 10, CharacterCounter(), " (cut)") == "one  (cut)"

@@ -1,11 +1,11 @@
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from harness.context.gather import ContextGatherer, GatheredContext, assemble
+from harness.context.gather import ContextGatherer, GatheredContext
 from harness.context.retriever import Hit
-from harness.models import Message
-from harness.settings import Settings
+from harness.context.tokens import token_counter
+from harness.llm.errors import UnknownModel
+from harness.models import ThreadSummary
+from harness.settings import LOCAL_MODEL, Settings
 
 
 class WordCounter:
@@ -16,9 +16,10 @@ class WordCounter:
 class KeptInMemory:
     """A store of one thread and one user's preferences."""
 
-    def __init__(self, messages, preferences):
+    def __init__(self, messages, preferences, summary=None):
         self.messages = messages
         self.saved = preferences
+        self.kept = summary
 
     async def history(self, thread_id, before_order, limit):
         earlier = [m for m in self.messages if m.order < before_order]
@@ -27,15 +28,45 @@ class KeptInMemory:
     async def preferences(self, user_id):
         return self.saved
 
+    async def summary(self, thread_id):
+        return self.kept
+
+
+class Documents:
+    """A knowledge base that finds the same pieces for every query."""
+
+    def __init__(self, *texts):
+        self.texts = texts
+
+    async def retrieve(self, query, k):
+        return [
+            Hit(
+                **{"id": f"d{i}", "source": "document", "text": text, "title": "Handbook"},
+                **{"score": 1.0 - i / 10, "why": {"dense": 1.0 - i / 10}, "thread_id": ""},
+                **{"order": i, "sent_at": 0, "role": "document"},
+            )
+            for i, text in enumerate(self.texts[:k])
+        ]
+
 
 @pytest.fixture
 def gather(memory):
     async def run(
-        messages, text="kite", order=100, preferences=None, thread_id="thread", **changes
+        messages,
+        text="kite",
+        order=100,
+        preferences=None,
+        thread_id="thread",
+        summary=None,
+        knowledge=None,
+        model=None,
+        **changes,
     ):
-        store = KeptInMemory(messages, preferences or {})
-        gatherer = ContextGatherer(store, memory, Settings(**changes), WordCounter())
-        return await gatherer.gather("user", thread_id, order, text)
+        store = KeptInMemory(messages, preferences or {}, summary)
+        gatherer = ContextGatherer(
+            store, memory, Settings(**changes), knowledge, lambda model: WordCounter()
+        )
+        return await gatherer.gather("user", thread_id, order, text, model)
 
     return run
 
@@ -84,7 +115,7 @@ async def test_an_old_message_that_the_history_has_no_room_for_may_be_a_memory(
 ):
     messages = conversation([f"kite {i} " + "word " * 8 for i in range(6)])
     await memory.index("user", "thread", messages)
-    context = await gather(messages, context_budget_tokens=60, history_messages=6, memory_hits=1)
+    context = await gather(messages, context_budget_tokens=80, history_messages=6, memory_hits=1)
     assert len(context.memories) == 1
     contents = [item.content for item in context.history]
     assert context.memories[0].text not in contents
@@ -93,7 +124,7 @@ async def test_an_old_message_that_the_history_has_no_room_for_may_be_a_memory(
 async def test_the_message_itself_takes_from_the_models_window(gather, conversation):
     messages = conversation(["words " * 50] * 4)
     roomy = await gather(messages, "short")
-    tight = await gather(messages, "long " * 6600)
+    tight = await gather(messages, "long " * 3900)
     assert sum(tight.tokens.values()) < sum(roomy.tokens.values())
 
 
@@ -109,41 +140,50 @@ async def test_what_is_gathered_survives_json(gather, memory, conversation):
     assert GatheredContext.model_validate_json(context.model_dump_json()) == context
 
 
-def _message(number, words):
-    return Message(
-        id=f"m{number}",
-        thread_id="t",
-        role="user",
-        content=" ".join(["word"] * words),
-        sent_at=number,
-        order=number,
-        status="completed",
-    )
+SUMMARY = ThreadSummary(text="Ann keeps goats.", through_order=40, model="m")
 
 
-def _hit(number, words):
-    text = " ".join(["word"] * words)
-    return Hit(
-        **{"id": f"m{number}", "source": "message", "text": text, "score": 1.0, "why": {}},
-        **{"thread_id": "t", "order": number, "sent_at": number, "role": "user"},
-    )
+async def test_a_long_threads_summary_is_shown(gather):
+    context = await gather([], summary=SUMMARY, summaries="always")
+    assert context.summary == "Ann keeps goats."
 
 
-LENGTHS = st.lists(st.integers(1, 60), max_size=8)
+async def test_a_thread_that_the_history_shows_whole_needs_no_summary(gather):
+    context = await gather([], order=8, summary=SUMMARY, summaries="always")
+    assert context.summary == ""
 
 
-@given(st.integers(0, 300), LENGTHS, LENGTHS, LENGTHS, st.integers(0, 6))
-@settings(max_examples=200)
-def test_any_mixture_fits_and_is_accounted_for(total, history, hits, preferences, most_hits):
-    messages = [_message(i, words) for i, words in enumerate(history)]
-    found = [_hit(i + 4, words) for i, words in enumerate(hits)]
-    known = {f"k{i}": " ".join(["v"] * words) for i, words in enumerate(preferences)}
-    context = assemble(total, messages, known, found, most_hits, WordCounter())
-    assert sum(context.tokens.values()) <= total
-    shown = len(context.history) + len(context.memories) + len(context.preferences)
-    # The smallest item takes 6 tokens: a word, its speaker or key, and four of the template.
-    assert shown or total < 16 or not (messages or (found and most_hits) or known)
-    repeated = len({h.id for h in context.memories} & {m.id for m in messages})
-    assert context.left_out["history"] == len(messages) - len(context.history) - repeated
-    assert context.left_out["preferences"] == len(known) - len(context.preferences)
-    assert len(context.memories) <= most_hits
+@pytest.mark.parametrize("model", ["simulated", LOCAL_MODEL])
+async def test_small_and_simulated_models_read_no_summary_by_themselves(gather, model):
+    assert (await gather([], summary=SUMMARY, model=model)).summary == ""
+
+
+async def test_documents_are_shown_with_their_titles(gather):
+    context = await gather([], knowledge=Documents("Feed at six.", "Milk at seven."))
+    assert [(hit.title, hit.text) for hit in context.documents] == [
+        ("Handbook", "Feed at six."),
+        ("Handbook", "Milk at seven."),
+    ]
+
+
+async def test_as_many_documents_are_asked_for_as_the_settings_say(gather):
+    knowledge = Documents("one", "two", "three")
+    assert len((await gather([], knowledge=knowledge, document_hits=2)).documents) == 2
+    assert (await gather([], knowledge=knowledge, document_hits=0)).documents == []
+
+
+async def test_tokens_are_counted_as_the_messages_own_model_counts_them(memory, conversation):
+    store = KeptInMemory(conversation(["Is it 1234567890, really?"]), {})
+    changes = {"model": "gpt-4o", "openai_base_url": "http://model.test/v1"}
+    gatherer = ContextGatherer(store, memory, Settings(**changes))
+    counted = {
+        model: (await gatherer.gather("user", "thread", 100, "kite", model)).tokens["history"]
+        for model in ("gpt-4o", LOCAL_MODEL)
+    }
+    difference = [token_counter(name).count("Is it 1234567890, really?") for name in counted]
+    assert counted[LOCAL_MODEL] - counted["gpt-4o"] == difference[1] - difference[0] > 0
+
+
+async def test_a_model_that_nobody_configured_is_named(gather):
+    with pytest.raises(UnknownModel, match="gpt-99"):
+        await gather([], model="gpt-99")

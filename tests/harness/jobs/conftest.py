@@ -29,6 +29,7 @@ from harness.models import Effect, Message, Status, ToolCall
 from harness.services import Services
 from harness.settings import Settings
 from harness.store.client import Store
+from harness.store.results import ImportedMessage
 from harness.tools.builtin import BUILTIN
 from harness.tools.registry import Example, Registry, tool
 
@@ -207,6 +208,22 @@ async def start_worker(
             return Worker(services, simulated_url, effects)
 
         yield start
+
+
+@pytest.fixture
+def imported() -> Callable[[int], list[ImportedMessage]]:
+    """Makes so many messages of another system."""
+
+    def make(count: int) -> list[ImportedMessage]:
+        roles = ("user", "assistant")
+        return [
+            ImportedMessage(
+                role=roles[i % 2], content=f"past line {i}", sent_at=1_700_000_000_000 + i
+            )
+            for i in range(count)
+        ]
+
+    return make
 
 
 @pytest.fixture

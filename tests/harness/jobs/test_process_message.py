@@ -1,3 +1,7 @@
+import json
+
+import pytest
+
 from harness.models import Status
 
 
@@ -13,6 +17,40 @@ async def test_a_message_is_answered_and_kept(worker):
 async def test_the_exchange_is_remembered(worker):
     await worker.finished(await worker.send(await worker.thread(), "[[say a long answer]]"))
     await worker.indexed(2)
+
+
+async def test_a_message_keeps_what_it_was_shown_and_how_its_prompt_was_filled(worker):
+    await worker.finished(await worker.send(await worker.thread(), "My goat is called Berta."))
+    await worker.indexed(2)
+    key = await worker.send(await worker.thread(), "What is my goat called?")
+    message = await worker.finished(key)
+    [memory] = [each for each in message.shown if each.text == "My goat is called Berta."]
+    assert memory.source == "message"
+    assert (memory.order, bool(memory.id), bool(memory.thread_id)) == (0, True, True)
+    assert sum(memory.why.values()) == pytest.approx(memory.score, abs=0.01)
+    tokens = message.context.tokens
+    assert tokens["memories"] > 0
+    assert 0 < sum(tokens.values()) <= message.context.budget
+    assert set(message.context.left_out) >= {"message", "tools", "results", "history", "memories"}
+
+
+async def test_the_message_itself_is_no_part_of_its_history(worker):
+    thread = await worker.thread()
+    message = await worker.finished(await worker.send(thread, "[[say one]]"))
+    assert "history" not in message.context.tokens
+
+
+async def test_results_that_do_not_fit_the_window_are_cut_and_the_answer_still_comes(start_worker):
+    worker = await start_worker(model_context_tokens=2600, model_max_output_tokens=64)
+    note = "goat " * 900
+    call = json.dumps({"path": "note.txt"})
+    worker.services.settings.workspace_dir.mkdir(parents=True)
+    (worker.services.settings.workspace_dir / "note.txt").write_text(note)
+    text = f"[[call view_file {call}]] [[then]] [[call view_file {call}]] [[say read]]"
+    message = await worker.finished(await worker.send(await worker.thread(), text))
+    assert (message.status, message.content) == (Status.COMPLETED, "read")
+    assert message.context.left_out["results"] > 0
+    assert sum(message.context.tokens.values()) <= message.context.budget
 
 
 async def test_a_message_says_where_its_time_went(worker):

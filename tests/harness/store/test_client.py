@@ -1,6 +1,14 @@
 import pytest
 
-from harness.models import Effect, Failure, ShownMemory, Status, Usage
+from harness.models import (
+    ContextRecord,
+    Effect,
+    Failure,
+    ShownMemory,
+    Status,
+    ThreadSummary,
+    Usage,
+)
 from harness.store import ImportedMessage, PlannedCall, Store, StoreError
 
 
@@ -45,6 +53,34 @@ async def test_a_completed_message_keeps_its_answer_and_passes_the_turn(store, u
     assert (ended.applied, ended.status, ended.next) == (True, "completed", second.message_key)
     assert (answer.content, answer.usage, answer.latency_ms) == ("fine", usage, 12.5)
     assert answer.shown == shown
+
+
+async def test_a_completed_message_keeps_what_it_was_shown_and_its_budget(store, user_id, sent):
+    message = sent(await store.create_thread(user_id, "t"))
+    await store.begin(message, "run-1")
+    shown = [
+        ShownMemory(source="message", score=0.5, text="x", id="m", thread_id="t", order=3,
+                    why={"dense": 0.25, "lexical": 0.25}),
+        ShownMemory(source="document", score=0.25, text="y", id="d", title="Goats", why={}),
+    ]  # fmt: skip
+    context = ContextRecord(tokens={"system": 60}, left_out={"history": 2}, budget=7680)
+    await store.complete(message.message_key, "fine", "simulated", Usage(), 1.0, shown, context)
+    answer = (await store.read_message(message.message_key)).assistant
+    assert (answer.shown, answer.context) == (shown, context)
+
+
+async def test_a_summary_covers_what_is_not_recent_and_is_kept_once(store, user_id):
+    thread = await store.create_thread(user_id, "t")
+    lines = [ImportedMessage(role="user", content=f"line {i}", sent_at=i) for i in range(6)]
+    await store.import_messages(thread, lines)
+    assert await store.summary(thread) is None
+    found = await store.uncovered(thread, 2**31, recent=2)
+    assert (found.summary, [item.order for item in found.messages]) == (None, [0, 1, 2, 3])
+    summary = ThreadSummary(text="Four lines.", through_order=3, model="simulated")
+    assert await store.keep_summary(thread, None, summary)
+    assert not await store.keep_summary(thread, None, summary)
+    assert await store.summary(thread) == summary
+    assert (await store.uncovered(thread, 2**31, recent=1)).messages[0].order == 4
 
 
 async def test_only_the_first_end_applies(store, user_id, sent):

@@ -4,6 +4,7 @@ import type * as analytics from "../analytics.js";
 import type * as flags from "../flags.js";
 import type * as messages from "../messages.js";
 import type * as preferences from "../preferences.js";
+import type * as summaries from "../summaries.js";
 import type * as threads from "../threads.js";
 import type * as toolCalls from "../toolCalls.js";
 import type * as users from "../users.js";
@@ -14,6 +15,7 @@ declare const fullApi: ApiFromModules<{
   flags: typeof flags;
   messages: typeof messages;
   preferences: typeof preferences;
+  summaries: typeof summaries;
   threads: typeof threads;
   toolCalls: typeof toolCalls;
   users: typeof users;

@@ -16,6 +16,7 @@ const PUBLIC = {
 const INTERNAL = {
   users: ["ensureSubject"],
   preferences: ["forSubject", "setFor"],
+  summaries: ["get", "keep", "uncovered"],
   threads: ["access", "createFor"],
   messages: ["history", "importMany", "read", "unfinished"],
   worker: ["append", "begin", "cancel", "complete", "fail", "startAttempt", "sweepDeltas"],

@@ -40,6 +40,33 @@ describeFunctions("the end of a message", (backend) => {
     });
   });
 
+  it("keeps what the answer was shown, and how its prompt was filled", async () => {
+    const { key } = await streamingMessage(backend);
+    const shown = [
+      {
+        source: "message",
+        score: 0.75,
+        text: "I own a boat.",
+        id: "m1",
+        threadId: "t1",
+        order: 4,
+        why: { dense: 0.5, lexical: 0.25 },
+      },
+      { source: "document", score: 0.5, text: "Boats float.", id: "d1", title: "Boats" },
+    ];
+    const context = { tokens: { system: 60, memories: 12 }, leftOut: { history: 3 }, budget: 7680 };
+    await backend.admin.mutation(internal.worker.complete, {
+      messageKey: key,
+      content: "Done.",
+      model: "second",
+      usage: { promptTokens: 72, completionTokens: 2, cachedTokens: 0 },
+      latencyMs: 12.5,
+      shown,
+      context,
+    });
+    expect(await answerOf(backend, key)).toMatchObject({ shown, context });
+  });
+
   it("is final, whichever end comes later", async () => {
     const { key, subject } = await streamingMessage(backend);
     await complete(backend, key, "First.");
