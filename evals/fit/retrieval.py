@@ -54,7 +54,7 @@ async def judge_conversations(
         client: of a Chroma that may be filled.
         embedder: the one that the ranker will serve.
     """
-    memory = Memory(client, embedder)
+    memory = Memory(client, embedder, ranker=Ranker(weights=BY_HAND))
     for thread, turns in data.threads.items():
         await memory.index(thread, thread, [_message(turn, n) for n, turn in enumerate(turns)])
     return [
