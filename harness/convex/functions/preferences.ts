@@ -9,7 +9,14 @@ import {
   type QueryCtx,
 } from "./_generated/server.js";
 import { refuse, requireText } from "./lib/errors.js";
-import { currentUser, ensureUser, requireIdentity, userBySubject } from "./lib/identity.js";
+import {
+  changePreferencesVersion,
+  currentUser,
+  ensureUser,
+  preferencesVersion,
+  requireIdentity,
+  userBySubject,
+} from "./lib/identity.js";
 import {
   PREFERENCE_KEY_CHARS,
   PREFERENCE_VALUE_CHARS,
@@ -41,7 +48,10 @@ export const remove = mutation({
   handler: async (ctx, { key }) => {
     const user = await currentUser(ctx);
     const kept = user && (await findPreference(ctx, user._id, key));
-    if (kept) await ctx.db.delete(kept._id);
+    if (kept) {
+      await ctx.db.delete(kept._id);
+      await changePreferencesVersion(ctx, user._id);
+    }
     return null;
   },
 });
@@ -50,6 +60,19 @@ export const forSubject = internalQuery({
   args: { subject: v.string() },
   returns: v.array(preference),
   handler: async (ctx, { subject }) => await preferencesOf(ctx, await userBySubject(ctx, subject)),
+});
+
+const versioned = v.object({ version: v.number(), preferences: v.array(preference) });
+
+/** A user's preferences and their version, which `worker:begin` answers too: whoever keeps a copy
+ *  can tell by it whether the copy is of now. */
+export const current = internalQuery({
+  args: { subject: v.string() },
+  returns: versioned,
+  handler: async (ctx, { subject }) => {
+    const user = await userBySubject(ctx, subject);
+    return { version: preferencesVersion(user), preferences: await preferencesOf(ctx, user) };
+  },
 });
 
 export const setFor = internalMutation({
@@ -92,6 +115,7 @@ async function setPreference(
 ): Promise<void> {
   requireText("the preference's key", key, PREFERENCE_KEY_CHARS);
   requireText(`the value of preference ${key}`, value, PREFERENCE_VALUE_CHARS);
+  await changePreferencesVersion(ctx, userId);
   const updatedAt = Date.now();
   const kept = await findPreference(ctx, userId, key);
   if (kept !== null) return await ctx.db.patch(kept._id, { value, updatedAt });
