@@ -89,6 +89,7 @@ class Settings(BaseSettings):
     embedding_cache: Literal["disk", "memory", "off"] = "disk"
     retriever: Literal["hybrid", "dense", "lexical"] = "hybrid"
     ranker: Path | None = None  # a file of `harness fit retrieval`; None: the packaged one
+    followed: int = 256  # threads, and users, whose changes are pushed to a worker; 0: none
     context_budget_tokens: int = 1200
     history_messages: int = 8
     memory_hits: int = 5

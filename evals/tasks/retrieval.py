@@ -74,7 +74,7 @@ async def evaluate_retrieval(
     """
     started = time.perf_counter()
     settings = eval_settings(services.settings)
-    gatherer = ContextGatherer(services.store, services.memory, settings)
+    gatherer = ContextGatherer(services.live, services.memory, settings)
     questions = spread_evenly(data.questions, limit)
     threads = _threads_of(data, questions)
     turns = sum(len(thread) for thread in threads.values())

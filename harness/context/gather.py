@@ -23,8 +23,8 @@ LONGEST_SHARE = 0.4  # a longer message is cut, so that one does not push out al
 class ContextStore(HistoryStore, Protocol):
     """What the gatherer reads."""
 
-    async def preferences(self, user_id: str) -> dict[str, str]:
-        """The user's preferences by key."""
+    async def preferences(self, user_id: str, version: int | None = None) -> dict[str, str]:
+        """The user's preferences by key; of that version at least, when there is one."""
 
 
 class GatheredContext(BaseModel):
@@ -53,7 +53,12 @@ class ContextGatherer:
         self._tokenizer = tokenizer or Tokenizer(settings.model or LOCAL_MODEL)
 
     async def gather(
-        self, user_id: str, thread_id: str, before_order: int, text: str
+        self,
+        user_id: str,
+        thread_id: str,
+        before_order: int,
+        text: str,
+        preferences_version: int | None = None,
     ) -> GatheredContext:
         """The context of a message.
 
@@ -62,11 +67,12 @@ class ContextGatherer:
             thread_id: where.
             before_order: its place; nothing from there on is shown.
             text: the message itself.
+            preferences_version: the one that `begin` answered; without it they are read anew.
         """
         settings = self._settings
         recent, preferences, found = await asyncio.gather(
             history.recent(self._store, thread_id, before_order, settings.history_messages),
-            self._store.preferences(user_id),
+            self._store.preferences(user_id, preferences_version),
             # More than wanted: those that the history shows anyway drop out.
             self._memory.retrieve(
                 text, settings.memory_hits + settings.history_messages, Scope(user_id=user_id)

@@ -56,6 +56,7 @@ export const remove = mutation({
   },
 });
 
+/** As `current`, for workers that were deployed before it. */
 export const forSubject = internalQuery({
   args: { subject: v.string() },
   returns: v.array(preference),

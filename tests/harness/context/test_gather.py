@@ -24,7 +24,7 @@ class KeptInMemory:
         earlier = [m for m in self.messages if m.order < before_order]
         return earlier[-limit:]
 
-    async def preferences(self, user_id):
+    async def preferences(self, user_id, version=None):
         return self.saved
 
 
