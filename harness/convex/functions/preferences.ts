@@ -46,12 +46,7 @@ export const remove = mutation({
   args: { key: v.string() },
   returns: v.null(),
   handler: async (ctx, { key }) => {
-    const user = await currentUser(ctx);
-    const kept = user && (await findPreference(ctx, user._id, key));
-    if (kept) {
-      await ctx.db.delete(kept._id);
-      await changePreferencesVersion(ctx, user._id);
-    }
+    await removePreference(ctx, await currentUser(ctx), key);
     return null;
   },
 });
@@ -84,6 +79,17 @@ export const setFor = internalMutation({
     return null;
   },
 });
+
+async function removePreference(
+  ctx: MutationCtx,
+  user: Doc<"users"> | null,
+  key: string,
+): Promise<void> {
+  const kept = user && (await findPreference(ctx, user._id, key));
+  if (!kept) return;
+  await ctx.db.delete(kept._id);
+  await changePreferencesVersion(ctx, kept.userId);
+}
 
 async function preferencesOf(
   ctx: QueryCtx,
