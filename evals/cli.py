@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from evals.demo.command import demo
+from evals.embedding import timed
 from evals.fit.command import app as fit
 from harness.settings import Settings, get_settings
 
@@ -62,10 +63,7 @@ def eval_retrieval(
 
         async with (
             measuring_stack(settings, PARTS, console) as measured,
-            # The services' data goes with a private stack; the embedder's files are worth keeping.
-            await build_services(
-                measured.settings.model_copy(update={"home": settings.home})
-            ) as services,
+            await build_services(timed(measured.settings, settings)) as services,
         ):
             return await evaluate_retrieval(
                 services, data, console=console, limit=limit, engines=measured.engines
@@ -92,7 +90,7 @@ def eval_tools(
         from evals.tasks.tools import evaluate_tools  # slow to import, as above
         from harness.services import build_services
 
-        async with await build_services(settings) as services:
+        async with await build_services(timed(settings, settings)) as services:
             return await evaluate_tools(services, data, console=console, limit=limit)
 
     _measure(run, f"{dataset}-{split}", json, track)

@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import inngest.fast_api
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from fastapi.middleware.cors import CORSMiddleware
 
 from harness.chat.answers import answer_errors
@@ -25,6 +25,7 @@ from harness.models import Ack
 from harness.settings import Settings, get_settings
 from harness.store import Store, Subscriber
 from harness.telemetry.logs import configure_logs
+from harness.telemetry.metrics import exposition
 
 RETRY_S = 1.5  # a sender is told to come back sooner than a job gives up
 _JSON_ESCAPE = 6  # bytes that JSON may take for one byte of text: \u0000
@@ -119,6 +120,12 @@ def create_worker(settings: Settings) -> FastAPI:
     async def healthz() -> dict[str, str]:
         """Answers as long as the process lives; the functions are served by then."""
         return {"status": "ok"}
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        """Prometheus metrics of this process."""
+        body, content_type = exposition()
+        return Response(body, media_type=content_type)
 
     return app
 

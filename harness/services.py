@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # chromadb and onnxruntime take seconds to import
     from chromadb.api import ClientAPI
 
     from harness.context.gather import ContextGatherer, KnowledgeBase
+    from harness.context.live_store import LiveStore
     from harness.context.memory import Memory
     from harness.context.retriever import Hit
     from harness.llm.clients import ModelClients
@@ -39,6 +40,7 @@ class Services:
 
     settings: Settings
     store: "Store"
+    live: "LiveStore"
     memory: "Memory"
     gatherer: "ContextGatherer"
     registry: "Registry"
@@ -62,11 +64,14 @@ class Services:
         """Close every connection."""
         await self._closing.aclose()
 
-    async def offer_tools(self, sent: MessageSent) -> "list[ToolSpec]":
+    async def offer_tools(
+        self, sent: MessageSent, preferences_version: int | None = None
+    ) -> "list[ToolSpec]":
         """The tools that fit a message, best first, with the permissions they have for its user.
 
         Args:
             sent: the message.
+            preferences_version: the one that `begin` answered; without it they are read anew.
         """
         from harness.tools.permissions import permission_of
 
@@ -75,7 +80,7 @@ class Services:
             return []
         names = [candidate.name for candidate in selection.candidates]
         specs = await self.registry.offer(names, self.tool_context(sent, ""), sent.text)
-        preferences = await self.store.preferences(sent.user_id)
+        preferences = await self.live.preferences(sent.user_id, preferences_version)
         allowed = [
             spec.model_copy(update={"permission": permission_of(spec, preferences)})
             for spec in specs
@@ -105,19 +110,25 @@ async def build_services(settings: Settings) -> Services:
     """
     from harness.context.embeddings import build_embedder
     from harness.context.gather import ContextGatherer
+    from harness.context.live_store import LiveStore
     from harness.context.memory import Memory
     from harness.context.ranker import load_ranker
     from harness.jobs.client import create_client
     from harness.llm.clients import ModelClients
     from harness.store.client import Store
+    from harness.store.subscriptions import Subscriber
     from harness.tools.builtin import BUILTIN
     from harness.tools.registry import Registry
     from harness.tools.selection import ToolSelector
 
     closing = AsyncExitStack()
-    key = settings.convex_deploy_key
-    store = Store(settings.convex_url, key.get_secret_value() if key else None)
+    key = settings.convex_deploy_key.get_secret_value() if settings.convex_deploy_key else None
+    store = Store(settings.convex_url, key)
     closing.push_async_callback(store.aclose)
+    subscriber = Subscriber(settings.convex_url, admin_key=key)  # connects at the first watch
+    closing.push_async_callback(subscriber.aclose)
+    live = LiveStore(store, subscriber, max_followed=settings.followed)
+    closing.push_async_callback(live.aclose)
     models = ModelClients(settings)
     closing.push_async_callback(models.close)
     embedder = await asyncio.to_thread(build_embedder, settings)
@@ -132,8 +143,9 @@ async def build_services(settings: Settings) -> Services:
     return Services(
         settings=settings,
         store=store,
+        live=live,
         memory=memory,
-        gatherer=ContextGatherer(store, cast("Memory", _Forgiving(memory)), settings),
+        gatherer=ContextGatherer(live, cast("Memory", _Forgiving(memory)), settings),
         registry=registry,
         selector=ToolSelector(embedder, registry.specs()),
         models=models,

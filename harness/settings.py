@@ -78,10 +78,19 @@ class Settings(BaseSettings):
     reply_wait_s: int = 24 * 3600  # how long a question stays open
 
     # Context.
-    embedder: str = "minilm"
+    embedder: str = "minilm"  # or openai:MODEL, chroma:NAME of one of Chroma's functions
     embedder_threads: int = 1
+    # Of openai:MODEL; without an address of its own, OPENAI_BASE_URL and OPENAI_API_KEY.
+    embedder_base_url: str | None = None
+    embedder_api_key: SecretStr | None = None
+    embedder_dimensions: int | None = None  # asked for; None: the model's own
+    embedder_max_bytes: int = 8000  # of a text that are embedded; no token is shorter than a byte
+    embedder_timeout_s: float = 10.0
+    embedder_config: SecretStr = SecretStr("{}")  # of chroma:NAME, JSON; a key may stand in it
+    embedding_cache: Literal["disk", "memory", "off"] = "disk"
     retriever: Literal["hybrid", "dense", "lexical"] = "hybrid"
     ranker: Path | None = None  # a file of `harness fit retrieval`; None: the packaged one
+    followed: int = 256  # threads, and users, whose changes are pushed to a worker; 0: none
     context_budget_tokens: int = 1200
     history_messages: int = 8
     memory_hits: int = 5

@@ -6,6 +6,7 @@ from typing import get_args
 import polars as pl
 from rich.console import Console
 
+from evals.embedding import embedder_engines, timed
 from evals.figures import Document, build_document, figure, print_figures, public_settings
 from evals.figures import write_document as write
 from evals.progress import SampleProgress
@@ -174,8 +175,7 @@ async def context_command(*, sizes: str, queries: int, json: Path | None) -> Non
     counts = _sizes("--sizes", sizes)
     console = Console()
     async with private_stack(parts={"convex", "chroma"}) as stack:
-        # The data goes with the private stack; the embedder's files are worth keeping.
-        settings = stack.settings.model_copy(update={"home": get_settings().home})
+        settings = timed(stack.settings, get_settings())
         async with await build_services(settings) as services:
             figures = await bench_context(
                 services,
@@ -187,7 +187,7 @@ async def context_command(*, sizes: str, queries: int, json: Path | None) -> Non
         "bench context",
         figures,
         public_settings(settings) | {"sizes": sizes, "queries": queries},
-        engines=ENGINES | {"embedder": settings.embedder},
+        engines=ENGINES | embedder_engines(settings),
     )
     print_figures(document, console)
     _keep(document, json, console)

@@ -16,6 +16,7 @@ from rich.console import Console
 from evals.datasets.loader import ConversationSet, Question, Turn
 from evals.datasets.overlap import shared_stems
 from evals.datasets.sessions import sessions_of
+from evals.embedding import embedder_engines
 from evals.figures import Figure, build_document, figure, public_settings
 from evals.metrics.ranking import DEPTH, MEASURES, coverage, ranking_scores
 from evals.runner import Row, run_samples
@@ -74,7 +75,7 @@ async def evaluate_retrieval(
     """
     started = time.perf_counter()
     settings = eval_settings(services.settings)
-    gatherer = ContextGatherer(services.store, services.memory, settings)
+    gatherer = ContextGatherer(services.live, services.memory, settings)
     questions = spread_evenly(data.questions, limit)
     threads = _threads_of(data, questions)
     turns = sum(len(thread) for thread in threads.values())
@@ -117,7 +118,7 @@ async def evaluate_retrieval(
         "eval retrieval",
         figures,
         public_settings(settings) | given,
-        engines=(engines or {}) | {"embedder": settings.embedder},
+        engines=(engines or {}) | embedder_engines(settings),
         dataset=data.info,
     )
     return Evaluation(document, rows)

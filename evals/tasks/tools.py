@@ -10,6 +10,7 @@ import polars as pl
 from rich.console import Console
 
 from evals.datasets.loader import ToolQuery, ToolSet
+from evals.embedding import embedder_engines
 from evals.figures import Figure, build_document, figure, interval_figure, public_settings
 from evals.metrics.selection import abstain_precision, abstain_recall, ece, recall_at, top_k_hit
 from evals.runner import Row, run_samples
@@ -75,7 +76,7 @@ async def evaluate_tools(
         "eval tools",
         figures,
         record,
-        engines={"embedder": settings.embedder},
+        engines=embedder_engines(settings),
         dataset=data.info,
     )
     return Evaluation(document, rows)

@@ -113,7 +113,7 @@ async def _stream(services: Services, ack: Ack, sent: MessageSent) -> AsyncItera
 async def _answer(services: Services, sent: MessageSent, emit: Emit) -> None:
     try:
         context = await services.gatherer.gather(
-            sent.user_id, sent.thread_id, _ALL_ORDERS, sent.text, sent.model
+            sent.user_id, sent.thread_id, _ALL_ORDERS, sent.text, model=sent.model
         )
         results = await _turns(services, sent, context, emit)
         await _keep(services, sent, context, results, emit)

@@ -21,8 +21,8 @@ __all__ = ["ContextGatherer", "ContextStore", "GatheredContext", "KnowledgeBase"
 class ContextStore(HistoryStore, SummaryStore, Protocol):
     """What the gatherer reads."""
 
-    async def preferences(self, user_id: str) -> dict[str, str]:
-        """The user's preferences by key."""
+    async def preferences(self, user_id: str, version: int | None = None) -> dict[str, str]:
+        """The user's preferences by key; of that version at least, when there is one."""
 
 
 class KnowledgeBase(Protocol):
@@ -58,7 +58,14 @@ class ContextGatherer:
         self._counter_of = counter_of
 
     async def gather(
-        self, user_id: str, thread_id: str, before_order: int, text: str, model: str | None = None
+        self,
+        user_id: str,
+        thread_id: str,
+        before_order: int,
+        text: str,
+        *,
+        model: str | None = None,
+        preferences_version: int | None = None,
     ) -> GatheredContext:
         """The context of a message.
 
@@ -68,6 +75,7 @@ class ContextGatherer:
             before_order: its place; nothing from there on is shown.
             text: the message itself.
             model: the name of the one that is to answer; None for the default.
+            preferences_version: the one that `begin` answered; without it they are read anew.
 
         Raises:
             UnknownModel: no setting describes the model.
@@ -76,7 +84,7 @@ class ContextGatherer:
         spec = resolve_model(model, settings)
         recent, preferences, summary, found, documents, counter = await asyncio.gather(
             history.recent(self._store, thread_id, before_order, settings.history_messages),
-            self._store.preferences(user_id),
+            self._store.preferences(user_id, preferences_version),
             self._summary(spec, thread_id, before_order),
             # More than wanted: those that the history shows anyway drop out.
             self._memory.retrieve(

@@ -25,6 +25,7 @@ class MiniLMEmbedder:
     """Sentence vectors of all-MiniLM-L6-v2 (Reimers and Gurevych 2019; Wang et al. 2020)."""
 
     name = "minilm"
+    version = f"{WEIGHTS_SHA256[:12]}-{_minilm_graph.VERSION}"
     dimensions = _minilm_graph.WIDTH
 
     def __init__(self, cache: Path, threads: int = 1) -> None:
@@ -38,7 +39,7 @@ class MiniLMEmbedder:
             HarnessError: the package of weights is missing, or they are not the published ones.
         """
         files = _packaged_files()
-        graph = cache / f"minilm-{WEIGHTS_SHA256[:12]}-{_minilm_graph.VERSION}.onnx"
+        graph = cache / f"minilm-{self.version}.onnx"
         if not graph.exists():
             _build_graph(files / "model.safetensors", graph)
         self._tokenizer = Tokenizer.from_file(str(files / "tokenizer.json"))
@@ -63,6 +64,9 @@ class MiniLMEmbedder:
             chosen = by_length[start : start + BATCH]
             vectors[chosen] = self._run([encoded[i].ids for i in chosen])
         return vectors
+
+    def close(self) -> None:
+        """Nothing to close."""
 
     def _run(self, rows: list[list[int]]) -> NDArray[np.float32]:
         ids = np.zeros((len(rows), max(map(len, rows))), np.int32)

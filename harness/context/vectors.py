@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from harness.context.cache import ExpiringCache
 from harness.context.corpus import Corpus, Record
-from harness.context.embeddings import ChromaEmbedding, Embedder
+from harness.context.embeddings import ChromaEmbedding, Embedder, slug
 from harness.context.retriever import Hit
 from harness.errors import HarnessError
 
@@ -61,8 +61,12 @@ class VectorStore:
         self._client = client
         self._embedder = embedder
         self._adapter = ChromaEmbedding(embedder)
-        self._corpora: ExpiringCache[str, Corpus] = ExpiringCache(CACHED_USERS, CACHE_TTL_S)
-        self._collections: ExpiringCache[str, Collection] = ExpiringCache(CACHED_USERS, CACHE_TTL_S)
+        self._corpora: ExpiringCache[str, Corpus] = ExpiringCache(
+            CACHED_USERS, CACHE_TTL_S, "corpora"
+        )
+        self._collections: ExpiringCache[str, Collection] = ExpiringCache(
+            CACHED_USERS, CACHE_TTL_S, "collections"
+        )
 
     def upsert(self, user_id: str, records: Sequence[Record], vectors: NDArray[np.float32]) -> None:
         """Keep messages with their vectors; again with the same ids changes nothing."""
@@ -139,7 +143,7 @@ class VectorStore:
     def _name(self, user_id: str) -> str:
         # Vectors of two embedders don't mix, so each has collections of its own.
         digest = hashlib.sha256(user_id.encode()).hexdigest()[:40]
-        return f"memory-{self._embedder.name}-{digest}"
+        return f"memory-{slug(self._embedder.name)}-{digest}"
 
     def _on(
         self, user_id: str, do: Callable[[Collection], Result], *, create: bool = False

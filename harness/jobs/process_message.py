@@ -22,6 +22,7 @@ from harness.llm.models import ModelSpec, fallbacks, resolve_model
 from harness.llm.turns import PastTurn, TurnRequest, TurnResult
 from harness.models import Failure
 from harness.services import Services
+from harness.store.results import Begun
 from harness.tools.registry import ToolSpec
 
 FN_ID = "process-message"
@@ -77,19 +78,20 @@ async def _answer(run: Run) -> None:
         run.sent.thread_id,
         begun.order - 1,  # the message itself comes just before its answer
         run.sent.text,
-        run.sent.model,
+        model=run.sent.model,
+        preferences_version=begun.preferences_version,
     )
     context = await run.steps.run("gather-context", gathering, GATHER, GatheredContext)
-    tools = await _select_tools(run)
+    tools = await _select_tools(run, begun)
     results = await _turns(run, models, context, tools)
     await persist_response(run, context, results)
     answered_by = next((spec for spec in models if spec.name == results[-1].model), models[0])
     await summarise_thread(run, answered_by, begun.order)
 
 
-async def _select_tools(run: Run) -> list[ToolSpec]:
+async def _select_tools(run: Run, begun: Begun) -> list[ToolSpec]:
     """The tools that fit the message; without them, it can still be answered."""
-    selecting = partial(run.services.offer_tools, run.sent)
+    selecting = partial(run.services.offer_tools, run.sent, begun.preferences_version)
     outcome = await run.steps.attempt("select-tools", selecting, SELECT)
     return TypeAdapter(list[ToolSpec]).validate_python(outcome.value or [])
 

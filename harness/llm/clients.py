@@ -8,7 +8,7 @@ from harness.llm.models import ModelSpec
 from harness.settings import Settings
 
 CONNECT_TIMEOUT_S = 5.0
-_NO_KEY = "none"  # the client insists on a key, servers without one ignore it
+NO_KEY = "none"  # the client insists on a key, servers without one ignore it
 
 
 class ModelClients:
@@ -51,7 +51,7 @@ class ModelClients:
         client = AsyncOpenAI(
             base_url=spec.base_url,
             # Always given: the client would else take the environment's.
-            api_key=spec.api_key.get_secret_value() if spec.api_key else _NO_KEY,
+            api_key=spec.api_key.get_secret_value() if spec.api_key else NO_KEY,
             timeout=timeout,
             max_retries=0,  # the steps of the job retry, and see each failure
             # A proxy of the environment is for the world outside, not for the stack's own servers.

@@ -19,6 +19,7 @@ from harness.store.results import (
     Awaited,
     Begun,
     Cancelled,
+    CurrentPreferences,
     Ended,
     Exchange,
     Flag,
@@ -26,7 +27,6 @@ from harness.store.results import (
     ImportedMessage,
     Page,
     PlannedCall,
-    Preference,
     Replied,
     StartedCall,
     Stop,
@@ -111,8 +111,11 @@ class Store(SummaryCalls):
 
     async def preferences(self, user_id: str) -> dict[str, str]:
         """The user's preferences by key."""
-        rows = await self._ask(list[Preference], "preferences:forSubject", {"subject": user_id})
-        return {row.key: row.value for row in rows}
+        return (await self.current_preferences(user_id)).by_key
+
+    async def current_preferences(self, user_id: str) -> CurrentPreferences:
+        """The user's preferences and their version, which `begin` answers too."""
+        return await self._ask(CurrentPreferences, "preferences:current", {"subject": user_id})
 
     async def set_preference(self, user_id: str, key: str, value: str) -> None:
         """Remember a preference, over an older value of its key."""

@@ -52,6 +52,7 @@ class Begun(Domain):
     """The answer to a run that asks for its thread's turn.
 
     `next` is the key of the thread's lowest unfinished message: whoever a stop frees the turn for.
+    `preferences_version` is that of the user's preferences by now.
     """
 
     state: Literal["go", "wait", "stop"]
@@ -60,6 +61,7 @@ class Begun(Domain):
     order: int
     status: Status
     next: str | None = None
+    preferences_version: int | None = None
 
 
 class Attempt(Domain):
@@ -130,6 +132,18 @@ class Preference(Domain):
     key: str
     value: str
     updated_at: int = 0
+
+
+class CurrentPreferences(Domain):
+    """A user's preferences; `version` tells this state of them from every other."""
+
+    version: int
+    preferences: list[Preference]
+
+    @property
+    def by_key(self) -> dict[str, str]:
+        """Their values by key."""
+        return {preference.key: preference.value for preference in self.preferences}
 
 
 class Flag(Domain):

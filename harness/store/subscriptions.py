@@ -11,12 +11,12 @@ from typing import Any, Self, TypeVar
 
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from harness.models import StreamView, ToolCall
+from harness.models import Message, StreamView, ToolCall
 from harness.store._documents import from_convex
 from harness.store._merge import Merger
 from harness.store._sync import Connection, Identity, OutOfStep, Query, Refused, open_socket
 from harness.store.errors import StoreError
-from harness.store.results import Flag, StreamState
+from harness.store.results import CurrentPreferences, Flag, StreamState
 
 ADVANCE_AFTER = 16  # deltas a push may repeat before the reader asks from further on
 RENEW_BEFORE_S = 20.0  # of a token's end
@@ -100,6 +100,19 @@ class Subscriber:
     def watch_flags(self) -> AsyncGenerator[list[Flag], None]:
         """Yield every feature flag whenever one changes; needs the deployment's key."""
         return self._watch_as(list[Flag], "flags:list", {})
+
+    def watch_head(self, thread_id: str, limit: int) -> AsyncGenerator[list[Message], None]:
+        """Yield a thread's newest finished messages, oldest first, whenever there is another.
+
+        They carry what was said, by whom and when, and nothing of how they were made. Needs the
+        deployment's key.
+        """
+        arguments = {"threadId": thread_id, "limit": limit}
+        return self._watch_as(list[Message], "messages:head", arguments)
+
+    def watch_preferences(self, user_id: str) -> AsyncGenerator[CurrentPreferences, None]:
+        """Yield a user's preferences whenever one changes; needs the deployment's key."""
+        return self._watch_as(CurrentPreferences, "preferences:current", {"subject": user_id})
 
     async def watch_message(self, message_key: str) -> AsyncGenerator[StreamState, None]:
         """Yield a message's stream whenever it grows or changes; ends when the message has.

@@ -81,5 +81,7 @@ async def test_the_worker_serves_the_functions(convex, inngest_engine, serve):
         assert (await client.get("/healthz")).json() == {"status": "ok"}
         about = (await client.get("/api/inngest")).json()
         registered = await client.put("/api/inngest")
+        metrics = (await client.get("/metrics")).text
+    assert "harness_cache_lookups" in metrics
     assert about["function_count"] >= 1
     assert registered.status_code == 200

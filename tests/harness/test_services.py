@@ -1,6 +1,7 @@
 import pytest
 
 from harness.context.retriever import Scope
+from harness.errors import HarnessError
 from harness.events import MessageSent
 from harness.services import Services, build_services
 from harness.settings import Settings
@@ -41,6 +42,21 @@ async def test_a_message_is_answered_without_memory_when_chroma_is_down(services
     thread = await store.create_thread(user_id, "A thread")
     context = await services.gatherer.gather(user_id, thread, 0, "Where is my hat?")
     assert context.memories == []
+
+
+async def test_a_message_is_answered_without_memory_when_the_embedder_is_down(
+    settings, store, user_id, free_port, sent
+):
+    down = {
+        "embedder": "openai:a-model",
+        "embedder_base_url": f"http://127.0.0.1:{free_port()}/v1",
+    }
+    async with await build_services(settings.model_copy(update=down)) as services:
+        thread = await store.create_thread(user_id, "A thread")
+        context = await services.gatherer.gather(user_id, thread, 0, "Where is my hat?")
+        assert context.memories == []
+        with pytest.raises(HarnessError, match=r"openai:a-model failed: 127\.0\.0\.1 can't"):
+            await services.offer_tools(sent("Wait ten seconds, then go on"))
 
 
 async def test_memory_itself_says_that_chroma_is_down(services, user_id):

@@ -57,6 +57,8 @@ export const userFields = {
   subject: v.string(), // Clerk's user id
   name: v.optional(v.string()),
   createdAt: v.number(),
+  /** Another number after every change of the user's preferences; none before the first. */
+  preferencesVersion: v.optional(v.number()),
 };
 
 export const preferenceFields = {

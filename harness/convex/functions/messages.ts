@@ -9,7 +9,7 @@ import { type Exchange, exchange, findExchange } from "./lib/exchange.js";
 import { currentUser, requireOwnThread, requireThread } from "./lib/identity.js";
 import { DELTAS_PER_READ, MESSAGES_PER_IMPORT, UNFINISHED_PER_THREAD } from "./lib/limits.js";
 import { nextSeq } from "./lib/stream.js";
-import { isFinished, UNFINISHED } from "./lib/turn.js";
+import { FINISHED, isFinished, UNFINISHED } from "./lib/turn.js";
 
 /** The messages of one's own thread, newest first. */
 export const list = query({
@@ -78,7 +78,37 @@ export const history = internalQuery({
   },
 });
 
-const { speaker, content, sentAt } = messageFields;
+const { speaker, content, sentAt, threadId, order } = messageFields;
+const _id = v.id("messages");
+const headMessage = v.object({ _id, threadId, role, speaker, content, sentAt, order, status });
+
+/** A thread's newest finished messages, oldest first, for a worker that follows them. Finished ones
+ *  are read alone, by their index, so that this runs again only when one was added. */
+export const head = internalQuery({
+  args: { threadId: v.string(), limit: v.number() },
+  returns: v.array(headMessage),
+  handler: async (ctx, { threadId, limit }) => {
+    requireNatural("limit", limit);
+    const thread = await requireThread(ctx, threadId);
+    const finished: Doc<"messages">[] = [];
+    for (const status of FINISHED) {
+      const newest = await ctx.db
+        .query("messages")
+        .withIndex("by_thread_status", (q) => q.eq("threadId", thread._id).eq("status", status))
+        .order("desc")
+        .take(limit);
+      finished.push(...newest);
+    }
+    finished.sort((a, b) => a.order - b.order);
+    return finished.slice(Math.max(0, finished.length - limit)).map(asHeadMessage);
+  },
+});
+
+function asHeadMessage(message: Doc<"messages">): Infer<typeof headMessage> {
+  const { _id, threadId, role, speaker, content, sentAt, order, status } = message;
+  const said = { _id, threadId, role, content, sentAt, order, status };
+  return speaker === undefined ? said : { ...said, speaker };
+}
 
 /** Appends messages of the past, from a public conversation or another system. */
 export const importMany = internalMutation({

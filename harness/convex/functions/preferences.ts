@@ -9,7 +9,14 @@ import {
   type QueryCtx,
 } from "./_generated/server.js";
 import { refuse, requireText } from "./lib/errors.js";
-import { currentUser, ensureUser, requireIdentity, userBySubject } from "./lib/identity.js";
+import {
+  changePreferencesVersion,
+  currentUser,
+  ensureUser,
+  preferencesVersion,
+  requireIdentity,
+  userBySubject,
+} from "./lib/identity.js";
 import {
   PREFERENCE_KEY_CHARS,
   PREFERENCE_VALUE_CHARS,
@@ -39,17 +46,29 @@ export const remove = mutation({
   args: { key: v.string() },
   returns: v.null(),
   handler: async (ctx, { key }) => {
-    const user = await currentUser(ctx);
-    const kept = user && (await findPreference(ctx, user._id, key));
-    if (kept) await ctx.db.delete(kept._id);
+    await removePreference(ctx, await currentUser(ctx), key);
     return null;
   },
 });
 
+/** As `current`, for workers that were deployed before it. */
 export const forSubject = internalQuery({
   args: { subject: v.string() },
   returns: v.array(preference),
   handler: async (ctx, { subject }) => await preferencesOf(ctx, await userBySubject(ctx, subject)),
+});
+
+const versioned = v.object({ version: v.number(), preferences: v.array(preference) });
+
+/** A user's preferences and their version, which `worker:begin` answers too: whoever keeps a copy
+ *  can tell by it whether the copy is of now. */
+export const current = internalQuery({
+  args: { subject: v.string() },
+  returns: versioned,
+  handler: async (ctx, { subject }) => {
+    const user = await userBySubject(ctx, subject);
+    return { version: preferencesVersion(user), preferences: await preferencesOf(ctx, user) };
+  },
 });
 
 export const setFor = internalMutation({
@@ -60,6 +79,17 @@ export const setFor = internalMutation({
     return null;
   },
 });
+
+async function removePreference(
+  ctx: MutationCtx,
+  user: Doc<"users"> | null,
+  key: string,
+): Promise<void> {
+  const kept = user && (await findPreference(ctx, user._id, key));
+  if (!kept) return;
+  await ctx.db.delete(kept._id);
+  await changePreferencesVersion(ctx, kept.userId);
+}
 
 async function preferencesOf(
   ctx: QueryCtx,
@@ -92,6 +122,7 @@ async function setPreference(
 ): Promise<void> {
   requireText("the preference's key", key, PREFERENCE_KEY_CHARS);
   requireText(`the value of preference ${key}`, value, PREFERENCE_VALUE_CHARS);
+  await changePreferencesVersion(ctx, userId);
   const updatedAt = Date.now();
   const kept = await findPreference(ctx, userId, key);
   if (kept !== null) return await ctx.db.patch(kept._id, { value, updatedAt });

@@ -15,7 +15,7 @@ import {
   type Sent,
   sentFields,
 } from "./lib/exchange.js";
-import { noThread, requireOwnThread, userBySubject } from "./lib/identity.js";
+import { noThread, preferencesVersion, requireOwnThread, userBySubject } from "./lib/identity.js";
 import { SWEEP_BATCH } from "./lib/limits.js";
 import { deltaAt, nextSeq, winningText } from "./lib/stream.js";
 import { isFinished, lowestUnfinished, nextKey, stop, stopOf } from "./lib/turn.js";
@@ -30,6 +30,7 @@ const begun = v.object({
   order: v.number(),
   status,
   next,
+  preferencesVersion: v.optional(v.number()),
 });
 
 /** Persists what was sent, once, and grants the thread's turn to its lowest unfinished message. */
@@ -37,11 +38,8 @@ export const begin = internalMutation({
   args: { messageKey: v.string(), ...sentFields },
   returns: begun,
   handler: async (ctx, sent) => {
-    const thread = await requireOwnThread(
-      ctx,
-      await userBySubject(ctx, sent.subject),
-      sent.threadId,
-    );
+    const sender = await userBySubject(ctx, sent.subject);
+    const thread = await requireOwnThread(ctx, sender, sent.threadId);
     const found = await findExchange(ctx, sent.messageKey);
     if (found === null && thread.status === "archived") noThread(sent.threadId);
     const { user, assistant } = found ?? (await insertExchange(ctx, thread, sent));
@@ -50,7 +48,13 @@ export const begin = internalMutation({
     }
     const grant = await grantTurn(ctx, assistant, sent.runId);
     const { _id: messageId, order } = assistant;
-    return { userMessageId: user._id, messageId, order, ...grant };
+    return {
+      userMessageId: user._id,
+      messageId,
+      order,
+      ...grant,
+      preferencesVersion: preferencesVersion(sender),
+    };
   },
 });
 

@@ -7,6 +7,7 @@ from chromadb.config import Settings as ChromaSettings
 from rich.console import Console
 
 from harness.context.embeddings import build_embedder
+from harness.context.live_store import LiveStore
 from harness.context.memory import Memory
 from harness.settings import Settings
 
@@ -34,4 +35,9 @@ def services(store, embedder, eval_settings, tmp_path):
     chroma = chromadb.PersistentClient(
         str(tmp_path / "chroma"), ChromaSettings(anonymized_telemetry=False)
     )
-    return SimpleNamespace(settings=eval_settings, store=store, memory=Memory(chroma, embedder))
+    return SimpleNamespace(
+        settings=eval_settings,
+        store=store,
+        live=LiveStore(store),
+        memory=Memory(chroma, embedder),
+    )

@@ -1,5 +1,6 @@
-"""Messages, an embedder without a model, and a memory within the process."""
+"""Messages, embedders without a model, and a memory within the process."""
 
+import asyncio
 import hashlib
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +11,10 @@ import numpy as np
 import pytest
 from chromadb.api import ClientAPI
 from chromadb.config import Settings as ChromaSettings
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from harness.context.analysis import terms
 from harness.context.embeddings import CachedEmbedder, build_embedder
@@ -41,6 +46,53 @@ class WordEmbedder:
             for term in terms(text):
                 row[hashlib.sha256(term.encode()).digest()[0] % self.dimensions] += 1
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+class EmbeddingServer:
+    """An OpenAI-compatible `/v1/embeddings`, which a test may have answer something else."""
+
+    dimensions = 24
+
+    def __init__(self, serve: Callable) -> None:
+        self.requests: list[dict] = []
+        self.headers: list[dict[str, str]] = []
+        self.failures: list[Response] = []  # given out first
+        self.hangs = False
+        self.url = serve(
+            Starlette(routes=[Route("/v1/embeddings", self._answer, methods=["POST"])])
+        ).url
+
+    @property
+    def texts(self) -> list[str]:
+        return [text for request in self.requests for text in request["input"]]
+
+    def vector_of(self, text: str, dimensions: int = dimensions) -> list[float]:
+        """It depends on the text alone, and is of no particular length."""
+        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
+        return [float(x) for x in np.random.default_rng(seed).normal(size=dimensions)]
+
+    async def _answer(self, request: Request) -> Response:
+        asked = await request.json()
+        self.requests.append(asked)
+        self.headers.append(dict(request.headers))
+        while self.hangs and not await request.is_disconnected():  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.01)
+        if self.failures:
+            return self.failures.pop(0)
+        size = asked.get("dimensions", self.dimensions)
+        rows = [
+            {"object": "embedding", "index": i, "embedding": self.vector_of(text, size)}
+            for i, text in enumerate(asked["input"])
+        ]
+        usage = {"prompt_tokens": 1, "total_tokens": 1}
+        # The answer has an order of its own: only `index` says which vector is whose.
+        answer = {"object": "list", "data": rows[::-1], "model": asked["model"], "usage": usage}
+        return JSONResponse(answer)
+
+
+@pytest.fixture
+def embedding_server(serve: Callable) -> EmbeddingServer:
+    return EmbeddingServer(serve)
 
 
 @pytest.fixture

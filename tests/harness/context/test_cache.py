@@ -1,4 +1,5 @@
 from harness.context.cache import ExpiringCache
+from harness.telemetry.metrics import CACHE_LOOKUPS
 
 
 def test_a_value_is_found_until_it_is_dropped():
@@ -37,3 +38,11 @@ def test_hits_and_misses_are_counted():
     cache.put("a", 1)
     cache.get("a")
     assert (cache.hits, cache.misses) == (1, 1)
+
+
+def test_a_cache_with_a_name_is_in_the_metrics():
+    cache = ExpiringCache[str, int](10, 60, "of a test")
+    cache.get_or_put("a", lambda: 1)
+    cache.get("a")
+    found = [CACHE_LOOKUPS.labels("of a test", outcome)._value.get() for outcome in ("hit", "miss")]
+    assert found == [1, 1]

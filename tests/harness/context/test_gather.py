@@ -25,7 +25,7 @@ class KeptInMemory:
         earlier = [m for m in self.messages if m.order < before_order]
         return earlier[-limit:]
 
-    async def preferences(self, user_id):
+    async def preferences(self, user_id, version=None):
         return self.saved
 
     async def summary(self, thread_id):
@@ -66,7 +66,7 @@ def gather(memory):
         gatherer = ContextGatherer(
             store, memory, Settings(**changes), knowledge, lambda model: WordCounter()
         )
-        return await gatherer.gather("user", thread_id, order, text, model)
+        return await gatherer.gather("user", thread_id, order, text, model=model)
 
     return run
 
@@ -177,7 +177,7 @@ async def test_tokens_are_counted_as_the_messages_own_model_counts_them(memory, 
     changes = {"model": "gpt-4o", "openai_base_url": "http://model.test/v1"}
     gatherer = ContextGatherer(store, memory, Settings(**changes))
     counted = {
-        model: (await gatherer.gather("user", "thread", 100, "kite", model)).tokens["history"]
+        model: (await gatherer.gather("user", "thread", 100, "kite", model=model)).tokens["history"]
         for model in ("gpt-4o", LOCAL_MODEL)
     }
     difference = [token_counter(name).count("Is it 1234567890, really?") for name in counted]

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 
 from harness.context.embeddings import CachedEmbedder, build_embedder
 from harness.context.gather import ContextGatherer
+from harness.context.live_store import LiveStore
 from harness.context.memory import Memory
 from harness.events import MessageSent, message_key
 from harness.jobs import functions
@@ -28,7 +29,7 @@ from harness.local.simulated.server import create_app
 from harness.models import Effect, Message, Status, ToolCall
 from harness.services import Services
 from harness.settings import Settings
-from harness.store.client import Store
+from harness.store import Store, Subscriber
 from harness.store.results import ImportedMessage
 from harness.tools.builtin import BUILTIN
 from harness.tools.registry import Example, Registry, tool
@@ -186,6 +187,11 @@ async def start_worker(
                 **{"flush_ms": 10, "model_stall_s": 2, **changed},
             )
             store = await closing.enter_async_context(Store(convex.url, convex.admin_key))
+            subscriber = await closing.enter_async_context(
+                Subscriber(convex.url, admin_key=convex.admin_key)
+            )
+            live = LiveStore(store, subscriber, max_followed=settings.followed)
+            closing.push_async_callback(live.aclose)
             models = await closing.enter_async_context(ModelClients(settings))
             effects: list[str] = []
             registry = Registry([*BUILTIN, _ring(effects)])
@@ -193,8 +199,9 @@ async def start_worker(
             services = Services(
                 settings=settings,
                 store=store,
+                live=live,
                 memory=memory,
-                gatherer=ContextGatherer(store, memory, settings),
+                gatherer=ContextGatherer(live, memory, settings),
                 registry=registry,
                 selector=OfferAll(registry),
                 models=models,

@@ -20,7 +20,7 @@ async def test_a_failed_message_raises_an_alert(worker):
 
 
 async def test_a_run_that_fails_before_it_began_leaves_both_messages(worker):
-    async def broken(*_):
+    async def broken(*_, **__):
         raise RuntimeError("a bug")
 
     original, worker.store.begin = worker.store.begin, broken
@@ -35,7 +35,7 @@ async def test_a_run_that_fails_before_it_began_leaves_both_messages(worker):
 async def test_what_the_run_could_not_say_is_said_for_it(worker):
     sent = worker.sent(await worker.thread(), "hello")
 
-    async def broken(*_):
+    async def broken(*_, **__):
         raise RuntimeError("no context")
 
     tries = 0

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from harness.models import Status
+from harness.telemetry.metrics import CACHE_LOOKUPS
 
 
 async def test_a_message_is_answered_and_kept(worker):
@@ -103,3 +104,22 @@ async def test_the_same_event_twice_is_one_message(worker):
     await worker.finished(sent.message_key)
     later = await worker.finished(await worker.send(sent.thread_id, "[[say later]]"))
     assert later.order == 3
+
+
+async def test_preferences_are_read_again_only_after_they_changed(worker):
+    def lookups():
+        return [
+            CACHE_LOOKUPS.labels("preferences", outcome)._value.get() for outcome in ("hit", "miss")
+        ]
+
+    async def answered():
+        """How the lookups of one more message ended: two of them, for context and for tools."""
+        before = lookups()
+        await worker.finished(await worker.send(thread, "[[say hello]]"))
+        return [now - was for now, was in zip(lookups(), before, strict=True)]
+
+    thread = await worker.thread()
+    assert await answered() == [1, 1]
+    assert await answered() == [2, 0]
+    await worker.store.set_preference(worker.user_id, "tone", "warm")
+    assert await answered() == [1, 1]

@@ -44,6 +44,22 @@ export async function ensureUser(
   return user._id;
 }
 
+/** What tells one state of a user's preferences from every other. */
+export function preferencesVersion(user: Doc<"users"> | null): number {
+  return user?.preferencesVersion ?? 0;
+}
+
+/** Gives a user's preferences another version; call it with every change of them. It is a time, so
+ *  that a user who was forgotten and comes back starts above every version of before. */
+export async function changePreferencesVersion(
+  ctx: MutationCtx,
+  userId: Id<"users">,
+): Promise<void> {
+  const user = await ctx.db.get(userId);
+  const version = Math.max(Date.now(), preferencesVersion(user) + 1);
+  await ctx.db.patch(userId, { preferencesVersion: version });
+}
+
 /** The thread, when the user owns it. A malformed id, an unknown one and another user's are alike:
  *  nobody learns which ids exist. */
 export async function findOwnThread(

@@ -7,6 +7,7 @@ import { status } from "../fields.js";
 
 export type Status = Infer<typeof status>;
 export const UNFINISHED = ["pending", "processing", "waiting"] as const;
+export const FINISHED = ["completed", "failed", "cancelled"] as const;
 
 /** Why a run must not write any more. */
 export type Stop = "cancelled" | "finished" | null;

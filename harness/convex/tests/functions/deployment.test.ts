@@ -15,10 +15,10 @@ const PUBLIC = {
 };
 const INTERNAL = {
   users: ["ensureSubject"],
-  preferences: ["forSubject", "setFor"],
+  preferences: ["current", "forSubject", "setFor"],
   summaries: ["get", "keep", "uncovered"],
   threads: ["access", "createFor"],
-  messages: ["history", "importMany", "read", "unfinished"],
+  messages: ["head", "history", "importMany", "read", "unfinished"],
   worker: ["append", "begin", "cancel", "complete", "fail", "startAttempt", "sweepDeltas"],
   toolCalls: ["awaitUser", "finish", "forMessage", "get", "record", "reply", "resume", "start"],
   analytics: ["forMessage", "list", "record"],

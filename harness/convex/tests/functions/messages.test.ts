@@ -7,6 +7,7 @@ import {
   begunMessage,
   complete,
   expectRefusal,
+  fail,
   messagesOf,
   newThread,
 } from "./support/given.js";
@@ -123,6 +124,33 @@ describeFunctions("messages", (backend) => {
     expect(await orders(0, 10)).toEqual([]);
     await expectRefusal(history(threadId, 4, -1), "INVALID");
     await expectRefusal(history(threadId, 4, 0.5), "INVALID");
+  });
+
+  it("at a thread's head are its newest finished ones, oldest first", async () => {
+    const thread = await newThread(backend);
+    const { threadId } = thread;
+    const head = async (limit: number) =>
+      await backend.admin.query(internal.messages.head, { threadId, limit });
+    const orders = async (limit: number) => (await head(limit)).map(({ order }) => order);
+    expect(await head(3)).toEqual([]);
+    await importMany(threadId, 3);
+    const open = await begunMessage(backend, thread);
+    const failing = await begunMessage(backend, thread);
+    expect(await orders(3)).toEqual([2, 3, 5]);
+    await complete(backend, open.messageKey);
+    await fail(backend, failing.messageKey);
+    expect(await orders(4)).toEqual([3, 4, 5, 6]);
+    expect(await orders(0)).toEqual([]);
+    expect((await head(7))[0]).toEqual({
+      _id: expect.any(String),
+      threadId,
+      ...past(1)[0],
+      order: 0,
+      status: "completed",
+    });
+    await expectRefusal(head(-1), "INVALID");
+    const unknown = { threadId: "no id", limit: 1 };
+    await expectRefusal(backend.admin.query(internal.messages.head, unknown), "NOT_FOUND");
   });
 
   it("that are still to be answered are read by order", async () => {

@@ -6,7 +6,7 @@ import {
   PREFERENCES_PER_USER,
 } from "../../functions/lib/limits.js";
 import { describeFunctions } from "./support/backend.js";
-import { expectRefusal, fresh } from "./support/given.js";
+import { expectRefusal, fresh, newSent, newThread } from "./support/given.js";
 
 describeFunctions("preferences", (backend) => {
   it("are empty for somebody who set none", async () => {
@@ -62,6 +62,37 @@ describeFunctions("preferences", (backend) => {
       backend.as(fresh("user")).mutation(api.preferences.set, preference),
       "INVALID",
     );
+  });
+
+  it("have another version after every change, and the same one without", async () => {
+    const { subject, owner: user } = await newThread(backend);
+    const current = () => backend.admin.query(internal.preferences.current, { subject });
+    expect(await current()).toEqual({ version: 0, preferences: [] });
+    const versions = [0];
+    const changed = async () => versions.push((await current()).version);
+    await user.mutation(api.preferences.set, { key: "tone", value: "brief" });
+    await changed();
+    await user.mutation(api.preferences.set, { key: "tone", value: "formal" });
+    await changed();
+    const preference = { key: "language", value: "German" };
+    await backend.admin.mutation(internal.preferences.setFor, { subject, ...preference });
+    await changed();
+    await user.mutation(api.preferences.remove, { key: "tone" });
+    await changed();
+    expect(versions).toEqual([...new Set(versions)].sort((a, b) => a - b));
+    await user.mutation(api.preferences.remove, { key: "tone" });
+    expect(await current()).toMatchObject({ version: versions.at(-1), preferences: [preference] });
+  });
+
+  it("tell a run their version when it begins", async () => {
+    const thread = await newThread(backend);
+    const begin = async () =>
+      await backend.admin.mutation(internal.worker.begin, newSent(thread, { messageKey: "begun" }));
+    expect(await begin()).toMatchObject({ preferencesVersion: 0 });
+    await thread.owner.mutation(api.preferences.set, { key: "tone", value: "brief" });
+    const { subject } = thread;
+    const { version } = await backend.admin.query(internal.preferences.current, { subject });
+    expect(await begin()).toMatchObject({ preferencesVersion: version });
   });
 
   it("refuse one more than a user may have, and still change those", async () => {
