@@ -39,9 +39,7 @@ export const remove = mutation({
   args: { key: v.string() },
   returns: v.null(),
   handler: async (ctx, { key }) => {
-    const user = await currentUser(ctx);
-    const kept = user && (await findPreference(ctx, user._id, key));
-    if (kept) await ctx.db.delete(kept._id);
+    await removePreference(ctx, await currentUser(ctx), key);
     return null;
   },
 });
@@ -60,6 +58,24 @@ export const setFor = internalMutation({
     return null;
   },
 });
+
+export const removeFor = internalMutation({
+  args: { subject: v.string(), key: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { subject, key }) => {
+    await removePreference(ctx, await userBySubject(ctx, subject), key);
+    return null;
+  },
+});
+
+async function removePreference(
+  ctx: MutationCtx,
+  user: Doc<"users"> | null,
+  key: string,
+): Promise<void> {
+  const kept = user && (await findPreference(ctx, user._id, key));
+  if (kept) await ctx.db.delete(kept._id);
+}
 
 async function preferencesOf(
   ctx: QueryCtx,
