@@ -163,8 +163,10 @@ class _Files:
                 continue
             size += entry.status.st_size
             text = self._workspace.find(entry.path, MAX_FILE_BYTES)
-            if text is not None:
-                yield entry.path, [line.removesuffix("\r") for line in text.split("\n")]
+            if text:
+                # What follows the end of the last line is no line.
+                lines = text.removesuffix("\n").split("\n")
+                yield entry.path, [line.removesuffix("\r") for line in lines]
 
     def _ignore_lines(self, folder: str) -> list[str]:
         text = self._workspace.find(str(PurePosixPath(folder, IGNORE_FILE)))
@@ -177,8 +179,6 @@ def _search(files: _Files, match: Match, around: int) -> Found:
         places = {
             number: at for number, line in enumerate(lines) if (at := match(line)) is not None
         }
-        if lines[-1] == "":  # what follows the last line's end is no line
-            places.pop(len(lines) - 1, None)
         for number in list(places)[MAX_LINES - found.lines :]:
             del places[number]
             found.left_out = [f"[cut: the first {MAX_LINES} lines shown; narrow the search]"]
@@ -202,8 +202,9 @@ def _shown(path: str, lines: list[str], places: dict[int, int], around: int) -> 
         if around and last >= 0 and number > last + 1:
             shown.append("--")
         mark = ":" if number in places else "-"
-        text = _window(lines[number], places.get(number, 0)).rstrip()
-        shown.append(f"{path}{mark}{number + 1}{mark} {text if around else text.lstrip()}")
+        text = _window(lines[number], places.get(number, 0))
+        kept = text if around else text.lstrip()
+        shown.append(f"{path}{mark}{number + 1}{mark} {kept}".rstrip())
         last = number
     return shown
 
