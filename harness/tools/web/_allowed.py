@@ -10,7 +10,7 @@ from harness.tools.errors import ToolError
 Address = IPv4Address | IPv6Address
 
 USUAL_PORTS = (80, 443)
-LOCALHOST = "localhost"  # and what ends on it: loopback by definition (RFC 6761)
+LOCALHOST = "localhost"  # (RFC 6761)
 _NAT64 = IPv6Network("64:ff9b::/96")
 _NAME = re.compile(r"\*|(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
 _WITH_PORT = re.compile(r"(\[.*\]|[^:\[\]]*)(?::(\d{1,5}))?")
@@ -75,9 +75,14 @@ class AllowList:
         Raises:
             ToolError: it is not.
         """
-        if is_public(address) or (_is_localhost(host) and address.is_loopback):
+        if is_public(address):
             return
-        if not any(e.has_address(address) and e.has_port(port) for e in self._entries):
+        # localhost means loopback by definition, so that naming it is naming the address.
+        local = address.is_loopback and host == LOCALHOST
+        if not any(
+            (entry.has_address(address) or (local and entry.name == host)) and entry.has_port(port)
+            for entry in self._entries
+        ):
             raise ToolError(
                 f"{host} is at the private address {address}, which may not be fetched from; "
                 "whoever runs this can list the address itself in HARNESS_FETCH_ALLOW"
@@ -118,10 +123,6 @@ def _is_global(address: Address) -> bool:
     special = address.is_multicast or address.is_reserved or address.is_loopback
     site_local = isinstance(address, IPv6Address) and address.is_site_local
     return address.is_global and not special and not site_local
-
-
-def _is_localhost(host: str) -> bool:
-    return host == LOCALHOST or host.endswith(f".{LOCALHOST}")
 
 
 def _entry(text: str) -> _Entry:
