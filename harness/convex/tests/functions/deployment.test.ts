@@ -15,7 +15,7 @@ const PUBLIC = {
 };
 const INTERNAL = {
   users: ["ensureSubject"],
-  preferences: ["forSubject", "setFor"],
+  preferences: ["forSubject", "removeFor", "setFor"],
   summaries: ["get", "keep", "uncovered"],
   threads: ["access", "createFor"],
   messages: ["history", "importMany", "read", "unfinished"],
