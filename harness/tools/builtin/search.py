@@ -21,7 +21,7 @@ MAX_LINE_CHARS = 200
 LEAD_CHARS = 60  # before a match, in a line that is too long
 MAX_AROUND = 10
 MAX_FILE_BYTES = 4 * 1024 * 1024
-MAX_BYTES = 64 * 1024 * 1024  # of all files together
+MAX_BYTES = 32 * 1024 * 1024  # of all files together
 MAX_FILES = 20_000
 IGNORE_FILE = ".gitignore"
 # A query of words alone: if it stands nowhere, its words may still stand on one line.
@@ -29,7 +29,18 @@ _SENTENCE = re.compile(r"(?:[\w\s,:;!?'\"-]|\.(?=\s|$))+")
 # What of a pattern is no literal: escapes, and names of classes and groups.
 _NO_LITERAL = re.compile(r"\\[pP](?:\{\^?\w+\}|\w)|\\.|\[:\^?\w+:\]|\(\?P?<\w+>")
 
-Match = Callable[[str], int | None]  # where a line's match begins
+
+@dataclass(frozen=True)
+class Match:
+    """A way to understand a query.
+
+    Attributes:
+        begin: where a line's match begins, None for a line without one.
+        possible: whether a text may have such a line; asked first, for a whole file.
+    """
+
+    begin: Callable[[str], int | None]
+    possible: Callable[[str], bool]
 
 
 @dataclass
@@ -111,32 +122,32 @@ def _has_pattern(query: str) -> Match:
     options.case_sensitive = any(letter.isupper() for letter in _NO_LITERAL.sub("", query))
     pattern: Any = re2.compile(query, options)
 
-    def match(line: str) -> int | None:
+    def begin(line: str) -> int | None:
         found = pattern.search(line)
         return found.start() if found else None
 
-    return match
+    return Match(begin, lambda text: True)
 
 
 def _has_phrase(query: str) -> Match:
     wanted = query.strip().casefold()
 
-    def match(line: str) -> int | None:
+    def begin(line: str) -> int | None:
         at = line.casefold().find(wanted)
         return at if at >= 0 else None
 
-    return match
+    return Match(begin, lambda text: wanted in text.casefold())
 
 
 def _has_words(query: str) -> Match:
     wanted = re.findall(r"\w+", query.casefold())
 
-    def match(line: str) -> int | None:
+    def begin(line: str) -> int | None:
         text = line.casefold()
         places = [text.find(word) for word in wanted]
         return min(places) if places and min(places) >= 0 else None
 
-    return match
+    return Match(begin, lambda text: begin(text) is not None)
 
 
 class _Files:
@@ -148,8 +159,8 @@ class _Files:
         self._ignored = _ignored.TreePatterns(self._ignore_lines)
         self.left_out: list[str] = []
 
-    def texts(self) -> Iterator[tuple[str, list[str]]]:
-        """Each file's path and its lines."""
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Each file's path and its text."""
         self.left_out = []
         size = 0
         for number, entry in enumerate(self._workspace.walk(skip=self._ignored.match)):
@@ -164,9 +175,7 @@ class _Files:
             size += entry.status.st_size
             text = self._workspace.find(entry.path, MAX_FILE_BYTES)
             if text:
-                # What follows the end of the last line is no line.
-                lines = text.removesuffix("\n").split("\n")
-                yield entry.path, [line.removesuffix("\r") for line in lines]
+                yield entry.path, text
 
     def _ignore_lines(self, folder: str) -> list[str]:
         text = self._workspace.find(str(PurePosixPath(folder, IGNORE_FILE)))
@@ -175,10 +184,13 @@ class _Files:
 
 def _search(files: _Files, match: Match, around: int) -> Found:
     found = Found()
-    for path, lines in files.texts():
-        places = {
-            number: at for number, line in enumerate(lines) if (at := match(line)) is not None
-        }
+    for path, text in files.texts():
+        if not match.possible(text):
+            continue
+        # What follows the end of the last line is no line.
+        lines = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+        begins = ((number, match.begin(line)) for number, line in enumerate(lines))
+        places = {number: begin for number, begin in begins if begin is not None}
         for number in list(places)[MAX_LINES - found.lines :]:
             del places[number]
             found.left_out = [f"[cut: the first {MAX_LINES} lines shown; narrow the search]"]
