@@ -99,6 +99,8 @@ class Services:
             store=self.store,
             memory=self.memory,
             workspace=self.settings.workspace_dir,
+            git_author=self.settings.git_author,
+            fetch_allow=self.settings.fetch_allow,
         )
 
 

@@ -11,6 +11,7 @@ APP_ID = "harness"
 AUDIENCE = "convex"  # of the tokens that both the API and Convex accept
 DEV_ISSUER = "https://clerk.harness.localhost"
 SIMULATED_MODEL = "simulated"
+GIT_AUTHOR = "harness <harness@localhost>"
 LOCAL_MODEL = "smollm2-135m-instruct"
 LOCAL_CONTEXT_TOKENS = 4096  # what the packaged model's server gives each request
 
@@ -101,6 +102,12 @@ class Settings(BaseSettings):
     summary_after: int = Field(8, ge=1, le=64)
     summary_tokens: int = 256  # at most
     tools_offered: int = 5  # at most, to a model that needs any
+
+    # What tools may do.
+    git_author: str = GIT_AUTHOR  # of the commits that git_commit makes: "Name <address>"
+    # Hosts that fetch_page may get, as ["example.org", "*.example.org", "127.0.0.1:8080"]: none
+    # unless named, ports 80 and 443 unless named; private addresses only as addresses.
+    fetch_allow: list[str] = []
 
     # Local engines.
     inngest_backoff_ms: int | None = None  # None: Inngest's own table

@@ -6,6 +6,7 @@ call id, also when its process dies in the middle.
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
 from typing import Literal
@@ -19,7 +20,9 @@ from harness.jobs.run import Run
 from harness.jobs.steps import RunStopped
 from harness.llm.turns import CallOutcome
 from harness.models import Effect, ToolCall, ToolRequest
+from harness.tools.errors import ToolError
 from harness.tools.execution import check_arguments, run_tool
+from harness.tools.moments import moment
 from harness.tools.registry import ToolSpec
 
 Specs = Mapping[str, ToolSpec]
@@ -34,6 +37,14 @@ class Ended(BaseModel):
     """How a call's step ended; `outcome` is missing when the message was stopped."""
 
     outcome: CallOutcome | None = None
+
+
+class Planned(BaseModel):
+    """Until when a call waits, or why it does not."""
+
+    until: datetime | None = None
+    error: str | None = None
+    stop: bool = False
 
 
 async def run_calls(
@@ -97,6 +108,8 @@ async def _run_call(run: Run, step: str, call: ToolRequest, specs: Specs) -> End
             return await _end(run, step, call, "denied", error=DENIED)
     if spec.control == "wait":
         return await _sleep(run, step, call)
+    if spec.control == "until":
+        return await _sleep_until(run, step, call)
     running = partial(_execute, run, step, call)
     return await run.steps.run(step, running, tool_policy(spec.timeout_s), Ended)
 
@@ -146,6 +159,31 @@ async def _sleep(run: Run, step: str, call: ToolRequest) -> Ended:
     seconds = float(call.arguments["seconds"])
     await run.ctx.step.sleep(f"{step}-sleep", int(seconds * 1000))
     return await _end(run, step, call, "succeeded", value={"waited_seconds": seconds})
+
+
+async def _sleep_until(run: Run, step: str, call: ToolRequest) -> Ended:
+    planning = partial(_plan, run, call)
+    planned = await run.steps.run(f"{step}-start", planning, PERSIST, Planned)
+    if planned.stop:
+        return Ended()
+    if planned.until is None:
+        return await _end(run, step, call, "failed", error=planned.error)
+    await run.ctx.step.sleep_until(f"{step}-sleep", planned.until)
+    value = {"waited_until": planned.until.isoformat(timespec="minutes")}
+    return await _end(run, step, call, "succeeded", value=value)
+
+
+async def _plan(run: Run, call: ToolRequest) -> Planned:
+    """Settle once when to go on; a step that is tried again counts from the call's first start."""
+    started = await run.services.store.start_call(call.call_id)
+    if started.state == "stop" or started.call.started_at is None:
+        return Planned(stop=True)
+    now = datetime.fromtimestamp(started.call.started_at / 1000, UTC)
+    try:
+        zone = str(call.arguments.get("zone", "UTC"))
+        return Planned(until=moment(str(call.arguments["time"]), zone, now))
+    except ToolError as error:
+        return Planned(error=str(error))
 
 
 async def _start(run: Run, call: ToolRequest) -> bool:

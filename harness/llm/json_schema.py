@@ -35,9 +35,10 @@ def offered(spec: ModelSpec, tools: Sequence[ToolSpec]) -> list[ToolSpec]:
     """The tools that a decision is between, besides none.
 
     A small model chooses worse among several tools than the selection that ranked them (8 of 12
-    right with two, 11 with the best alone), so it decides over the best one.
+    right with two, 11 with the best alone), so it decides over the best one, and says only what
+    the tool cannot do without.
     """
-    return list(tools[:1] if spec.style == "small" else tools)
+    return [_plainest(tool) for tool in tools[:1]] if spec.style == "small" else list(tools)
 
 
 def response_format(tools: Sequence[ToolSpec]) -> dict[str, Any]:
@@ -128,6 +129,17 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
         "required": list(properties),
         "additionalProperties": False,
     }
+
+
+def _plainest(tool: ToolSpec) -> ToolSpec:
+    required = tool.parameters.get("required", [])
+    known = tool.parameters.get("properties", {})
+    parameters = {
+        **tool.parameters,
+        "properties": {name: known[name] for name in required if name in known},
+    }
+    plain = [each for each in tool.examples if set(each.arguments) <= set(required)]
+    return tool.model_copy(update={"parameters": parameters, "examples": plain})
 
 
 def _closed(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -122,6 +122,10 @@ class Store(SummaryCalls):
         arguments = {"subject": user_id, "key": key, "value": value}
         await self._do("preferences:setFor", arguments)
 
+    async def remove_preference(self, user_id: str, key: str) -> None:
+        """Forget a preference; one that is not there is forgotten already."""
+        await self._do("preferences:removeFor", {"subject": user_id, "key": key})
+
     # Messages.
 
     async def history(self, thread_id: str, before_order: int, limit: int) -> list[Message]:

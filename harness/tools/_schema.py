@@ -11,10 +11,7 @@ LEFT_OUT = frozenset({"title", "default", "minLength", "maxLength"})
 
 
 def model_schema(arguments: type[BaseModel]) -> dict[str, Any]:
-    """A model's JSON Schema in short, every property required.
-
-    A model must then say what it means, and a grammar has no optional part to get wrong.
-    """
+    """A model's JSON Schema in short; what has a default is optional."""
     schema = arguments.model_json_schema()
     properties = {
         name: {key: value for key, value in field.items() if key not in LEFT_OUT}
@@ -23,7 +20,7 @@ def model_schema(arguments: type[BaseModel]) -> dict[str, Any]:
     plain: dict[str, Any] = {
         "type": "object",
         "properties": properties,
-        "required": list(properties),
+        "required": schema.get("required", []),
         "additionalProperties": False,
     }
     if "$defs" in schema:

@@ -1,10 +1,12 @@
 """What a tool may reach while it runs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from harness.context.memory import Memory
+from harness.settings import GIT_AUTHOR
 
 
 class PreferenceStore(Protocol):
@@ -15,6 +17,9 @@ class PreferenceStore(Protocol):
 
     async def set_preference(self, user_id: str, key: str, value: str) -> None:
         """Keep a preference, over an older one of its key."""
+
+    async def remove_preference(self, user_id: str, key: str) -> None:
+        """Forget a preference; one that is not there is forgotten already."""
 
 
 @dataclass(frozen=True)
@@ -28,3 +33,5 @@ class ToolContext:
     store: PreferenceStore
     memory: Memory
     workspace: Path
+    git_author: str = GIT_AUTHOR
+    fetch_allow: Sequence[str] = ()  # the hosts that pages are fetched from

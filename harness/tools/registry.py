@@ -14,7 +14,7 @@ from harness.tools._schema import model_schema, with_choices
 from harness.tools.context import ToolContext
 
 Permission = Literal["auto", "ask", "never"]
-Control = Literal["ask", "wait"]
+Control = Literal["ask", "wait", "until"]
 Choices = Callable[[ToolContext, str], list[str]]  # of the run and its message's text
 DEFAULT_TIMEOUT_S = 30.0
 
@@ -45,7 +45,7 @@ class ToolSpec(BaseModel):
     permission: Permission = "auto"
     idempotent: bool = True
     timeout_s: float = DEFAULT_TIMEOUT_S
-    # A tool that the run itself carries out: it asks the user, or sleeps.
+    # A tool that the run itself carries out: it asks the user, or sleeps for or until a time.
     control: Control | None = None
     examples: list[Example] = []
 

@@ -1,56 +1,56 @@
 """A folder that the file tools cannot leave."""
 
-import os
-import secrets
-import stat
+import errno
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
+from harness.tools._folder import Entry, Folder, Skip
 from harness.tools.errors import ToolError
 
 MAX_READ_BYTES = 256 * 1024
-MAX_FILES = 2000  # that are listed or searched
+MAX_FILES = 2000  # that are listed
 HIDDEN = "."
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+SHOWN_CHARS = 60  # of a text that an error names
+SHOWN_LINES = 10  # likewise
+# What HFS+ leaves out of a name, by git's own list (utf8.c).
+_NOT_IN_NAMES = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 
 
 class Workspace:
-    """Reads and writes below one folder.
+    """Reads and writes below one folder, at paths that a model wrote.
 
-    Every part of a path is opened from the folder before it and no symbolic link is followed, so
-    a link that appears between a check and its use leads nowhere either.
+    No symbolic link is followed, and git's own files are out of reach: who writes them can have
+    programs run.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._folder = Folder(root)
 
-    def read(self, path: str) -> str:
+    def read(self, path: str, most: int = MAX_READ_BYTES) -> str:
         """A file's text.
+
+        Args:
+            path: of the file.
+            most: bytes that are read.
 
         Raises:
             ToolError: there is no such file, or it is too large or no text.
         """
-        parts = _parts(path)
-        if not parts:
-            raise ToolError(f"{path!r} is a folder; name a file in it")
+        parts = _file_parts(path)
         try:
-            with self._folder(parts[:-1]) as folder:
-                number = os.open(parts[-1], _READ, dir_fd=folder)
-        except OSError:
-            raise ToolError(self._missing(path)) from None
-        if not stat.S_ISREG(os.fstat(number).st_mode):
-            os.close(number)
-            raise ToolError(f"{path!r} is a folder; name a file in it")
-        with os.fdopen(number, "rb") as file:
-            content = file.read(MAX_READ_BYTES + 1)
-        if len(content) > MAX_READ_BYTES:
-            raise ToolError(
-                f"{path!r} is larger than {MAX_READ_BYTES // 1024} KiB; search its text"
-            )
-        return _text(path, content)
+            return _text(path, self._folder.read(parts, most))
+        except OSError as error:
+            raise self._unread(path, error, most) from None
+
+    def find(self, path: str, most: int = MAX_READ_BYTES) -> str | None:
+        """As `read`, but None when there is no such text."""
+        try:
+            return _text(path, self._folder.read(_file_parts(path), most))
+        except (OSError, ToolError):
+            return None
 
     def write(self, path: str, content: str) -> bool:
         """Write a file whole, making the folders it needs; readers see the old text or the new.
@@ -61,26 +61,58 @@ class Workspace:
         Raises:
             ToolError: the path is no place for a file.
         """
-        parts = _parts(path)
-        if not parts:
-            raise ToolError(f"{path!r} is a folder; name a file in it")
-        self.root.mkdir(parents=True, exist_ok=True)
-        part = f".{secrets.token_hex(8)}.part"
+        parts = _file_parts(path)
         try:
-            with self._folder(parts[:-1], create=True) as folder:
-                existed = _is_file(parts[-1], folder)
-                try:
-                    with os.fdopen(os.open(part, _CREATE, 0o644, dir_fd=folder), "wb") as file:
-                        file.write(content.encode("utf-8", "replace"))
-                        file.flush()
-                        os.fsync(file.fileno())
-                    os.rename(part, parts[-1], src_dir_fd=folder, dst_dir_fd=folder)
-                except OSError:
-                    _forget(part, folder)
-                    raise
+            return self._folder.write(parts, content.encode("utf-8", "replace"))
         except OSError as error:
             raise ToolError(f"{path!r} cannot be written: {error.strerror}") from None
-        return existed
+
+    def patch(self, path: str, old: str, new: str) -> int:
+        """Replace the one place where a text stands in a file.
+
+        Returns:
+            The number of the line where it stood, from 1.
+
+        Raises:
+            ToolError: there is no such file, or the text does not stand there exactly once.
+        """
+        parts = _file_parts(path)
+        line = 0
+
+        def edit(content: bytes) -> bytes:
+            nonlocal line
+            text = _text(path, content)
+            ends = "\r\n" if "\r\n" in text else "\n"  # a model writes plain ones
+            wanted, put = (_with_ends(each, ends) for each in (old, new))
+            line = _only_line(path, text, wanted)
+            return text.replace(wanted, put).encode("utf-8", "replace")
+
+        try:
+            self._folder.change(parts, MAX_READ_BYTES, edit)
+        except OSError as error:
+            raise self._unread(path, error, MAX_READ_BYTES) from None
+        return line
+
+    def delete(self, path: str) -> bool:
+        """Delete a file or an empty folder.
+
+        Returns:
+            Whether it was a folder.
+
+        Raises:
+            ToolError: there is no such thing, or the folder is not empty.
+        """
+        parts = path_parts(path)
+        if not parts:
+            raise ToolError(f"{path!r} is the workspace itself; name a file or folder in it")
+        try:
+            return self._folder.remove(parts)
+        except OSError as error:
+            if error.errno == errno.ENOTEMPTY:
+                below = self._folder.walk(parts, lambda path, is_folder: False)
+                inside = ", ".join(entry.path for entry in islice(below, SHOWN_LINES))
+                raise ToolError(f"{path!r} is not empty, delete first: {inside}") from None
+            raise ToolError(self._missing(path)) from None
 
     def files(self, folder: str = ".") -> list[str]:
         """The files below a folder as paths from the workspace, sorted; hidden ones are left out.
@@ -100,32 +132,45 @@ class Workspace:
         Raises:
             ToolError: there is no such folder.
         """
-        parts = _parts(folder)
+        found: list[tuple[str, bool]] = []
+        for entry in self.walk(folder):
+            if len(found) == MAX_FILES:
+                break
+            if entry.is_folder or entry.is_file:
+                found.append((entry.path, entry.is_folder))
+        return found
+
+    def walk(self, folder: str = ".", skip: Skip | None = None) -> Iterator[Entry]:
+        """All that is below a folder, one after the other.
+
+        Args:
+            folder: where to begin.
+            skip: what to leave out with all that is in it, besides what is hidden.
+
+        Raises:
+            ToolError: there is no such folder.
+        """
+        parts = path_parts(folder)
+
+        def left_out(path: str, is_folder: bool) -> bool:
+            return _hidden(path) or (skip is not None and skip(path, is_folder))
+
         try:
-            with self._folder(parts) as number:
-                found: list[tuple[str, bool]] = []
-                _walk(number, PurePosixPath(*parts), found)
-                return found
+            yield from self._folder.walk(parts, left_out)
         except OSError:
             if not parts:
-                return []  # a workspace that nothing was written to yet
+                return  # a workspace that nothing was written to yet
             known = ", ".join(self.folders()[:20]) or "none"
             raise ToolError(f"there is no folder {folder!r}; there are: {known}") from None
 
-    @contextmanager
-    def _folder(self, parts: list[str], *, create: bool = False) -> Iterator[int]:
-        number = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            for part in parts:
-                if create:
-                    with suppress(FileExistsError):
-                        os.mkdir(part, dir_fd=number)
-                inner = os.open(part, _FOLDER, dir_fd=number)
-                os.close(number)
-                number = inner
-            yield number
-        finally:
-            os.close(number)
+    def _unread(self, path: str, error: OSError, most: int) -> ToolError:
+        if error.errno == errno.EISDIR:
+            return ToolError(f"{path!r} is a folder; name a file in it")
+        if error.errno == errno.EFBIG:
+            return ToolError(f"{path!r} is larger than {most // 1024} KiB; search its text")
+        if error.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS):
+            return ToolError(f"{path!r} cannot be used: {error.strerror}")
+        return ToolError(self._missing(path))
 
     def _missing(self, path: str) -> str:
         names = self.files()
@@ -135,46 +180,70 @@ class Workspace:
         return f"there is no file {path!r}; there are: {known}"
 
 
-def _parts(path: str) -> list[str]:
+def is_git(name: str) -> bool:
+    """Whether a name is that of git's folder, on any file system that takes it for `.git`."""
+    plain = _NOT_IN_NAMES.sub("", name).casefold().split(":")[0].rstrip(". ")
+    return plain in (".git", "git~1")
+
+
+def path_parts(path: str) -> list[str]:
+    """A path from the workspace in its parts, none for the workspace itself.
+
+    Raises:
+        ToolError: it leads out of the workspace, or to git's own files.
+    """
     pure = PurePosixPath(path.strip().replace("\\", "/"))
     if pure.is_absolute() or ".." in pure.parts or "\0" in path:
         raise ToolError(
             f"{path!r} is outside of the workspace; name a path in it, as 'notes/today.md'"
         )
-    if any(len(part.encode("utf-8", "replace")) > 255 for part in pure.parts):
+    if not _is_text(path):
+        raise ToolError(f"{path!r} is no Unicode text; name the file as the listing shows it")
+    if any(len(part.encode("utf-8")) > 255 for part in pure.parts):
         raise ToolError(f"{path[:40]!r}… is too long for a file's name")
+    if any(is_git(part) for part in pure.parts):
+        raise ToolError(f"{path!r} belongs to git; only the git tools reach it")
     return list(pure.parts)
 
 
-def _walk(folder: int, path: PurePosixPath, found: list[tuple[str, bool]]) -> None:
-    with os.scandir(folder) as scanned:
-        entries = sorted(scanned, key=lambda entry: entry.name)
-    for entry in entries:
-        if entry.name.startswith(HIDDEN) or entry.is_symlink() or len(found) >= MAX_FILES:
-            continue
-        is_folder = entry.is_dir(follow_symlinks=False)
-        if not is_folder and not entry.is_file(follow_symlinks=False):
-            continue
-        found.append((str(path / entry.name), is_folder))
-        if is_folder:
-            inner = os.open(entry.name, _FOLDER, dir_fd=folder)
-            try:
-                _walk(inner, path / entry.name, found)
-            finally:
-                os.close(inner)
+def _file_parts(path: str) -> list[str]:
+    parts = path_parts(path)
+    if not parts:
+        raise ToolError(f"{path!r} is a folder; name a file in it")
+    return parts
 
 
-def _is_file(name: str, folder: int) -> bool:
-    try:
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
+def _hidden(path: str) -> bool:
+    name = PurePosixPath(path).name
+    return name.startswith(HIDDEN) or not _is_text(name)
 
 
-def _forget(name: str, folder: int) -> None:
-    with suppress(FileNotFoundError):
-        os.unlink(name, dir_fd=folder)
+def _is_text(name: str) -> bool:
+    # A name in another encoding is read with surrogates, which no JSON and no prompt can carry.
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def _with_ends(text: str, ends: str) -> str:
+    return text.replace("\r\n", "\n").replace("\n", ends)
+
+
+def _only_line(path: str, text: str, wanted: str) -> int:
+    """The line where a text stands, which must be the only place."""
+    shown = repr(wanted if len(wanted) <= SHOWN_CHARS else f"{wanted[:SHOWN_CHARS]}…")
+    starts = [found.start() for found in re.finditer(f"(?={re.escape(wanted)})", text)]
+    if not starts:
+        raise ToolError(
+            f"{path!r} does not contain {shown}; view the file and copy the text exactly, "
+            "with its blanks and line ends"
+        )
+    lines = [text.count("\n", 0, start) + 1 for start in starts[:SHOWN_LINES]]
+    if len(starts) > 1:
+        numbers = ", ".join(map(str, lines)) + (", …" if len(starts) > SHOWN_LINES else "")
+        raise ToolError(
+            f"{path!r} contains {shown} {len(starts)} times (lines {numbers}); give more of the "
+            "text around the right one, so that it stands there once"
+        )
+    return lines[0]
 
 
 def _text(path: str, content: bytes) -> str:

@@ -80,6 +80,15 @@ export const setFor = internalMutation({
   },
 });
 
+export const removeFor = internalMutation({
+  args: { subject: v.string(), key: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { subject, key }) => {
+    await removePreference(ctx, await userBySubject(ctx, subject), key);
+    return null;
+  },
+});
+
 async function removePreference(
   ctx: MutationCtx,
   user: Doc<"users"> | null,

@@ -17,6 +17,11 @@ def folders(context: ToolContext, text: str) -> list[str]:
     return [*_ranked(Workspace(context.workspace).folders(), text), "."]
 
 
+def both(context: ToolContext, text: str) -> list[str]:
+    """The workspace's files and folders, those that the message names first."""
+    return _ranked([path for path, _ in Workspace(context.workspace).entries()], text)
+
+
 def _ranked(paths: list[str], text: str) -> list[str]:
     asked = set(terms(text))
 

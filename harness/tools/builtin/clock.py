@@ -2,12 +2,11 @@
 
 from datetime import UTC, datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field
 
 from harness.models import Effect
-from harness.tools.errors import ToolError
+from harness.tools.moments import zone_of
 from harness.tools.registry import example, tool
 
 
@@ -26,19 +25,8 @@ from harness.tools.registry import example, tool
 def current_time(
     zone: Annotated[
         str, Field(description="City or time zone, 'UTC' if none is named", max_length=60)
-    ] = "UTC",
+    ],
 ) -> str:
     """Tell the current date, weekday and time of day in a city or time zone."""
-    name = _zone_name(zone)
-    return f"{datetime.now(UTC).astimezone(ZoneInfo(name)):%A, %d %B %Y, %H:%M} ({name})"
-
-
-def _zone_name(zone: str) -> str:
-    wanted = zone.strip().replace(" ", "_").casefold()
-    names = sorted(available_timezones())
-    whole = {name.casefold(): name for name in names}
-    cities = {name.rpartition("/")[2].casefold(): name for name in names}
-    found = whole.get(wanted) or cities.get(wanted)
-    if found:
-        return found
-    raise ToolError(f"there is no time zone {zone!r}; name a city as 'Berlin', or 'UTC'")
+    place = zone_of(zone)
+    return f"{datetime.now(UTC).astimezone(place):%A, %d %B %Y, %H:%M} ({place.key})"

@@ -64,3 +64,33 @@ def wait(
     seconds: Annotated[int, Field(description="How many seconds to wait", ge=1, le=DAY_S)],
 ) -> None:
     """Wait for a number of seconds, up to a day, before going on."""
+
+
+@tool(
+    effect=Effect.READ,
+    control="until",
+    examples=[
+        example("Wait until 18:30, then remind me to leave", time="18:30"),
+        example("Do nothing before 9:00", time="09:00"),
+        example("Come back to me at 7:15 pm", time="19:15"),
+        example("Remind me at noon to call the bank", time="12:00"),
+        example("Hold this until 2031-05-01 08:00", time="2031-05-01 08:00"),
+        example("At 22:45, tell me to go to bed", time="22:45"),
+        example("Pause until midnight", time="00:00"),
+        example("Wait until 8 am in Tokyo, then say good morning", time="08:00", zone="Tokyo"),
+    ],
+)
+def wait_until(
+    time: Annotated[
+        str,
+        Field(
+            description="The time as '18:30', or with a date as '2030-05-01 09:00'",
+            min_length=1,
+            max_length=40,
+        ),
+    ],
+    zone: Annotated[
+        str, Field(description="The city or time zone it is meant in", max_length=60)
+    ] = "UTC",
+) -> None:
+    """Wait until a time of day or a date, up to 30 days ahead, before going on."""

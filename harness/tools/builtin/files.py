@@ -7,8 +7,12 @@ from pydantic import Field
 from harness.models import Effect
 from harness.tools.builtin import _choices
 from harness.tools.context import ToolContext
+from harness.tools.errors import ToolError
 from harness.tools.registry import example, tool
 from harness.tools.workspace import Workspace
+
+MAX_PAGED_BYTES = 4 * 1024 * 1024  # of a file that is read in pieces
+MAX_CHARS = 64 * 1024  # that are written at once
 
 FolderPath = Annotated[
     str, Field(description="Folder in the workspace; '.' is the workspace itself", max_length=500)
@@ -32,7 +36,7 @@ FilePath = Annotated[
         example("ls the scripts folder", folder="scripts"),
     ],
 )
-def list_tree(folder: FolderPath = ".", *, context: ToolContext) -> list[str]:
+def list_tree(folder: FolderPath, *, context: ToolContext) -> list[str]:
     """List the files and folders in a folder of the workspace, as a tree."""
     entries = Workspace(context.workspace).entries(folder)
     return [f"{path}/" if is_folder else path for path, is_folder in entries] or ["(nothing)"]
@@ -51,11 +55,24 @@ def list_tree(folder: FolderPath = ".", *, context: ToolContext) -> list[str]:
         example("view src/main.py", path="src/main.py"),
         example("Let me look at the contents of budget.csv", path="budget.csv"),
         example("Pull up the packing list document", path="lists/packing.md"),
+        example("Show lines 40 to 59 of src/main.py", path="src/main.py", first_line=40, lines=20),
     ],
 )
-def view_file(path: FilePath, *, context: ToolContext) -> str:
+def view_file(
+    path: FilePath,
+    first_line: Annotated[int, Field(description="Line to begin with, from 1", ge=1)] = 1,
+    lines: Annotated[int, Field(description="How many lines; 0 for all to the end", ge=0)] = 0,
+    *,
+    context: ToolContext,
+) -> str:
     """Open a file of the workspace and read its text."""
-    return Workspace(context.workspace).read(path)
+    workspace = Workspace(context.workspace)
+    if first_line == 1 and lines == 0:
+        return workspace.read(path)
+    found = workspace.read(path, MAX_PAGED_BYTES).splitlines(keepends=True)
+    if first_line > len(found):
+        raise ToolError(f"{path!r} has {len(found)} lines; name one of them to begin with")
+    return "".join(found[first_line - 1 :][: lines or None])
 
 
 @tool(
@@ -103,10 +120,113 @@ def view_file(path: FilePath, *, context: ToolContext) -> str:
 )
 def write_file(
     path: FilePath,
-    content: Annotated[str, Field(description="The file's whole text", max_length=64 * 1024)],
+    content: Annotated[str, Field(description="The file's whole text", max_length=MAX_CHARS)],
     *,
     context: ToolContext,
 ) -> str:
     """Write text to a file of the workspace, making the file or replacing what it says."""
     replaced = Workspace(context.workspace).write(path, content)
     return f"{'Replaced' if replaced else 'Wrote'} {path} ({len(content)} characters)"
+
+
+# Not idempotent: where the new text contains the old one, a second time changes it again.
+@tool(
+    effect=Effect.WRITE,
+    permission="ask",
+    idempotent=False,
+    choices={"path": _choices.files},
+    examples=[
+        example(
+            "In prices.md replace '12 euros' with '14 euros'",
+            path="prices.md",
+            old="12 euros",
+            new="14 euros",
+        ),
+        example(
+            "Change debug = true to debug = false in app.ini",
+            path="app.ini",
+            old="debug = true",
+            new="debug = false",
+        ),
+        example(
+            "Fix the typo 'recieve' in docs/intro.md, it should be 'receive'",
+            path="docs/intro.md",
+            old="recieve",
+            new="receive",
+        ),
+        example(
+            "Edit guests.txt so that it says Maria instead of Marie",
+            path="guests.txt",
+            old="Marie",
+            new="Maria",
+        ),
+        example(
+            "Rename the function old_total to total in src/sums.py",
+            path="src/sums.py",
+            old="old_total",
+            new="total",
+        ),
+        example(
+            "Update the version in setup.cfg from 1.2 to 1.3",
+            path="setup.cfg",
+            old="1.2",
+            new="1.3",
+        ),
+        example(
+            "Swap 'Tuesday' for 'Thursday' in plan.md",
+            path="plan.md",
+            old="Tuesday",
+            new="Thursday",
+        ),
+        example("Remove the word 'very' from letter.txt", path="letter.txt", old="very ", new=""),
+    ],
+)
+def patch_file(
+    path: FilePath,
+    old: Annotated[
+        str,
+        Field(
+            description="The text to replace, exactly as it stands there, and only once",
+            min_length=1,
+            max_length=MAX_CHARS,
+        ),
+    ],
+    new: Annotated[str, Field(description="The text to put there", max_length=MAX_CHARS)],
+    *,
+    context: ToolContext,
+) -> str:
+    """Change a part of a file of the workspace: replace one piece of its text by another."""
+    if old == new:
+        raise ToolError("the old text and the new are the same; say what should be different")
+    line = Workspace(context.workspace).patch(path, old, new)
+    return f"Changed {path} at line {line}"
+
+
+# Not idempotent: by a second time, there may be another file of that name.
+@tool(
+    effect=Effect.WRITE,
+    permission="ask",
+    idempotent=False,
+    choices={"path": _choices.both},
+    examples=[
+        example("Delete old-list.txt", path="old-list.txt"),
+        example("Remove the file drafts/second.md", path="drafts/second.md"),
+        example("Get rid of the empty folder tmp", path="tmp"),
+        example("Please erase notes/rumours.md", path="notes/rumours.md"),
+        example("Throw away the document about the old lease", path="lease-old.md"),
+        example("rm build/output.log", path="build/output.log"),
+        example("I no longer need backup.csv, delete it", path="backup.csv"),
+        example("Clean up: remove test_old.py", path="test_old.py"),
+    ],
+)
+def delete_file(
+    path: Annotated[
+        str,
+        Field(description="Path of the file or empty folder", min_length=1, max_length=500),
+    ],
+    *,
+    context: ToolContext,
+) -> str:
+    """Delete a file or an empty folder of the workspace."""
+    was_folder = Workspace(context.workspace).delete(path)
+    return f"Deleted the {'folder' if was_folder else 'file'} {path}"

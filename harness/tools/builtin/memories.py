@@ -25,17 +25,27 @@ HITS = 5
         ),
         example("Check your memory for the plumber I talked about", query="plumber"),
         example("When did we last discuss the budget?", query="budget"),
+        example(
+            "What did I say about the deposit in this conversation?",
+            query="deposit",
+            this_thread=True,
+        ),
     ],
 )
 async def search_memory(
     query: Annotated[
         str, Field(description="What to look for, in a few words", min_length=1, max_length=500)
     ],
+    this_thread: Annotated[
+        bool, Field(description="Whether to search only the present conversation")
+    ] = False,
     *,
     context: ToolContext,
 ) -> list[str]:
     """Search earlier messages of the user's conversations for what was said about something."""
-    hits = await context.memory.retrieve(query, HITS, Scope(user_id=context.user_id))
+    thread_id = context.thread_id if this_thread else None
+    scope = Scope(user_id=context.user_id, thread_id=thread_id)
+    hits = await context.memory.retrieve(query, HITS, scope)
     return [
         f"{datetime.fromtimestamp(hit.sent_at / 1000, UTC):%Y-%m-%d} "
         f"{hit.speaker or hit.role}: {hit.text}"

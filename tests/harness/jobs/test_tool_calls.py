@@ -1,7 +1,11 @@
 import asyncio
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 from harness.events import MessageReplied
-from harness.models import Status, ToolCallStatus
+from harness.jobs.tool_calls import _plan
+from harness.models import Effect, Status, ToolCallStatus, ToolRequest
+from harness.store import PlannedCall
 
 ASK = '[[call ask_user {"question": "Which day?"}]]'
 WRITE = '[[call write_file {"path": "a.txt", "content": "hi"}]]'
@@ -131,6 +135,39 @@ async def test_a_wait_is_slept_by_inngest(worker):
     message = await worker.finished(key)
     assert "waited_seconds" in message.content
     assert message.latency_ms >= 1000
+
+
+async def test_a_wait_until_a_time_is_slept_by_inngest(worker):
+    until = (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
+    key = await worker.send(await worker.thread(), f'[[call wait_until {{"time": "{until}"}}]]')
+    message = await worker.finished(key)
+    assert "waited_until" in message.content
+    call = await worker.call(key)
+    assert call.status is ToolCallStatus.SUCCEEDED
+    assert call.finished_at >= datetime.fromisoformat(until).timestamp() * 1000 - 1
+
+
+async def test_a_time_that_is_past_is_told_to_the_model(worker):
+    text = '[[call wait_until {"time": "2020-01-01 00:00", "zone": "Berlin"}]]'
+    key = await worker.send(await worker.thread(), text)
+    message = await worker.finished(key)
+    assert "is past" in message.content
+    assert (await worker.call(key)).status is ToolCallStatus.FAILED
+
+
+async def test_a_wait_that_is_planned_again_ends_at_the_same_time(worker):
+    """As when its process dies in the step: the second try counts from the call's first start."""
+    key = await worker.send(await worker.thread(), ASK)
+    await worker.reaches(key, Status.WAITING)
+    call_id = f"{key}-9-0"
+    planned = {"index": 0, "name": "wait_until", "arguments": "{}", "effect": Effect.READ}
+    planned |= {"call_id": call_id, "idempotent": True}
+    await worker.store.record_calls(key, 9, [PlannedCall.model_validate(planned)])
+    started = (await worker.store.start_call(call_id)).call.started_at
+    at = datetime.fromtimestamp(started / 1000, UTC) + timedelta(milliseconds=1)
+    call = ToolRequest(call_id=call_id, name="wait_until", arguments={"time": at.isoformat()})
+    again = await _plan(SimpleNamespace(services=worker.services), call)
+    assert again.until == at  # which is past by now, but was not when the call began
 
 
 async def test_malformed_arguments_are_told_to_the_model(worker):

@@ -1,9 +1,10 @@
 import json
 
-from harness.llm.json_schema import decision_messages, parse_decision, response_format
+from harness.llm.json_schema import decision_messages, offered, parse_decision, response_format
 from harness.llm.turn import run_turn
 from harness.llm.turns import CallOutcome, PastTurn
 from harness.models import ToolRequest
+from harness.tools.registry import Example
 
 
 async def ignore(_):
@@ -64,6 +65,21 @@ def test_the_schema_allows_the_tools_or_none(weather_tool):
     assert call["properties"]["tool"] == {"const": "weather"}
     assert call["properties"]["arguments"] == weather_tool.parameters
     assert none["properties"] == {"tool": {"const": "none"}}
+
+
+def test_a_small_model_is_offered_the_first_tool_without_what_is_optional(spec, weather_tool):
+    parameters = {
+        **weather_tool.parameters,
+        "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+    }
+    longer = Example(request="Rome, 3 days?", arguments={"city": "Rome", "days": 3})
+    tool = weather_tool.model_copy(
+        update={"parameters": parameters, "examples": [*weather_tool.examples, longer]}
+    )
+    small = spec("http://model.test", protocol="json", style="small")
+    assert offered(small, [tool, weather_tool]) == [weather_tool]
+    large = spec("http://model.test", protocol="json")
+    assert offered(large, [tool, weather_tool]) == [tool, weather_tool]
 
 
 def test_the_examples_are_the_tools_own(spec, ask, weather_tool):

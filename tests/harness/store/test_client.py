@@ -218,6 +218,14 @@ async def test_preferences_are_kept_by_key(store, user_id):
     assert await store.preferences(user_id) == {"tone": "warm"}
 
 
+async def test_a_forgotten_preference_is_gone_and_may_be_forgotten_again(store, user_id):
+    await store.set_preference(user_id, "tone", "dry")
+    await store.set_preference(user_id, "diet", "vegan")
+    await store.remove_preference(user_id, "tone")
+    await store.remove_preference(user_id, "tone")
+    assert await store.preferences(user_id) == {"diet": "vegan"}
+
+
 async def test_a_flag_counts_its_versions(store):
     first = await store.set_flag("store-test", enabled=True, percentage=10, kinds=["standard"])
     second = await store.set_flag("store-test", enabled=False)

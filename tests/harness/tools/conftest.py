@@ -30,6 +30,9 @@ class Preferences:
     async def set_preference(self, user_id: str, key: str, value: str) -> None:
         self.saved[user_id, key] = value
 
+    async def remove_preference(self, user_id: str, key: str) -> None:
+        self.saved.pop((user_id, key), None)
+
 
 @pytest.fixture(scope="session")
 def minilm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CachedEmbedder]:

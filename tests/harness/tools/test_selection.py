@@ -5,7 +5,7 @@ from harness.models import Effect
 from harness.tools import _probe
 from harness.tools.builtin import BUILTIN
 from harness.tools.registry import ToolSpec, example
-from harness.tools.selection import MARGIN, ToolSelector, message_parts
+from harness.tools.selection import MARGIN, MOST_SCORES, ToolSelector, message_parts
 
 SPECS = [each.spec for each in BUILTIN]
 REQUESTS = [
@@ -26,6 +26,18 @@ REQUESTS = [
     ("Before you answer, pause three seconds", "wait"),
     ("what's the time in Nairobi?", "current_time"),
     ("how much is 18 times 7?", "calculate"),
+    ("change 'left' to 'right' in directions.md", "patch_file"),
+    ("In recipe.txt the butter should be 100 g and not 80 g, fix that", "patch_file"),
+    ("delete todo-old.txt please", "delete_file"),
+    ("Show me the last commits", "git_log"),
+    ("Which files have I changed and not committed?", "git_diff"),
+    ("What branches does the repository have?", "git_branches"),
+    ("switch to the branch cleanup", "git_switch"),
+    ("Commit my changes with the message 'Repair the gate'", "git_commit"),
+    ("read https://gardens.example.org/roses and tell me when to prune", "fetch_page"),
+    ("What are my saved preferences?", "list_preferences"),
+    ("forget my preference for long answers", "forget_preference"),
+    ("Wait until 16:20 and then remind me to call Joan", "wait_until"),
 ]
 NO_TOOL = [
     "I planted roses and lilies along the fence last spring.",
@@ -37,6 +49,10 @@ NO_TOOL = [
     "How do I bake sourdough bread?",
     "Who delivers the flour?",
     "Thanks, that was all.",
+    "The library closes at 19:00 on Fridays.",
+    "We committed ourselves to the new plan.",
+    "I deleted the app from my phone last night.",
+    "Their website is hard to read.",
 ]
 GARDEN = ToolSpec(
     name="water_plants",
@@ -123,7 +139,8 @@ async def test_another_tool_of_a_known_name_is_judged_by_its_own_description(min
 
 async def test_a_selection_says_what_it_found_and_why(selector):
     selection = await selector.select("calculate 3 + 4", 3)
-    assert set(selection.scores) == {spec.name for spec in SPECS}
+    assert len(selection.scores) == MOST_SCORES
+    assert set(selection.scores) < {spec.name for spec in SPECS}
     assert selection.why.startswith("calculate serves better than no tool with probability")
 
 

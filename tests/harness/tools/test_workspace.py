@@ -1,10 +1,15 @@
+import errno
 import os
+import shutil
 import stat
+import threading
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.tools._folder import MAX_DEPTH
 from harness.tools.errors import ToolError
 from harness.tools.workspace import MAX_READ_BYTES, Workspace
 
@@ -38,6 +43,15 @@ def test_nothing_outside_is_written(workspace, root, path):
 
 
 @pytest.mark.parametrize("path", OUTSIDE)
+def test_nothing_outside_is_patched_or_deleted(workspace, root, path):
+    with pytest.raises(ToolError, match="outside of the workspace"):
+        workspace.patch(path, "rope", "chain")
+    with pytest.raises(ToolError, match="outside of the workspace"):
+        workspace.delete(path)
+    assert (root.parent / "secret.txt").read_text() == "rope: do not read"
+
+
+@pytest.mark.parametrize("path", OUTSIDE)
 def test_nothing_outside_is_listed(workspace, path):
     with pytest.raises(ToolError, match="outside of the workspace"):
         workspace.entries(path)
@@ -55,6 +69,10 @@ def test_a_link_to_a_folder_outside_leads_nowhere(workspace, root):
         workspace.read("up/secret.txt")
     with pytest.raises(ToolError):
         workspace.write("up/secret.txt", "changed")
+    with pytest.raises(ToolError):
+        workspace.patch("up/secret.txt", "rope", "chain")
+    with pytest.raises(ToolError):
+        workspace.delete("up/secret.txt")
     with pytest.raises(ToolError):
         workspace.entries("up")
     assert all(not path.startswith("up") for path, _ in workspace.entries())
@@ -98,7 +116,14 @@ def test_whatever_the_path_nothing_outside_changes_or_shows(workspace, root, par
     if not (root / "link").is_symlink():
         (root / "link").symlink_to(root.parent)
     before = sorted(entry.name for entry in root.parent.iterdir())
-    for attempt in (workspace.read, lambda path: workspace.write(path, "changed")):
+    attempts = (
+        workspace.read,
+        lambda path: workspace.write(path, "changed"),
+        lambda path: workspace.patch(path, "rope", "chain"),
+        workspace.delete,
+        workspace.entries,
+    )
+    for attempt in attempts:
         try:
             shown = attempt(path)
         except ToolError:
@@ -185,3 +210,195 @@ def test_a_workspace_that_is_not_there_yet_is_empty(tmp_path):
     assert workspace.entries() == []
     workspace.write("first.txt", "text")
     assert workspace.files() == ["first.txt"]
+
+
+GITS = [
+    ".git",
+    ".git/config",
+    ".GIT/hooks/pre-commit",
+    "notes/.git/config",
+    "notes/../.git",
+    ".git./config",
+    ".git /config",
+    ".git::$INDEX_ALLOCATION/config",
+    "git~1/config",
+    ".g\u200cit/config",
+    "./.git/config",
+    ".git\\config",
+]
+
+
+@pytest.mark.parametrize("path", GITS)
+def test_gits_own_files_are_out_of_reach(workspace, root, path):
+    (root / ".git").mkdir()
+    (root / ".git" / "config").write_text("[core]\n")
+    before = sorted(str(each) for each in root.rglob("*"))
+    attempts = (
+        workspace.read,
+        workspace.entries,
+        workspace.delete,
+        lambda path: workspace.write(path, "[core]\nfsmonitor = evil"),
+        lambda path: workspace.patch(path, "core", "include"),
+    )
+    for attempt in attempts:
+        with pytest.raises(ToolError, match=r"belongs to git|outside of the workspace"):
+            attempt(path)
+    assert sorted(str(each) for each in root.rglob("*")) == before
+    assert (root / ".git" / "config").read_text() == "[core]\n"
+
+
+@pytest.mark.parametrize("path", [".gitignore", ".github/ci.yml", "git/notes.md", "my.git"])
+def test_files_that_only_sound_like_gits_are_ordinary(workspace, path):
+    workspace.write(path, "text")
+    assert workspace.read(path) == "text"
+
+
+def test_a_patch_replaces_the_one_place_and_tells_its_line(workspace):
+    assert workspace.patch("notes/tasks.md", "Buy new", "Sell old") == 2
+    assert workspace.read("notes/tasks.md") == "Paint the hull\nSell old rope\n"
+
+
+def test_a_patch_may_span_lines_whatever_their_ends(workspace, root):
+    (root / "dos.txt").write_bytes(b"one\r\ntwo\r\nthree\r\n")
+    assert workspace.patch("dos.txt", "one\ntwo", "1\n2\n2.5") == 1
+    assert (root / "dos.txt").read_bytes() == b"1\r\n2\r\n2.5\r\nthree\r\n"
+
+
+def test_a_text_that_stands_nowhere_is_not_patched(workspace):
+    with pytest.raises(ToolError, match=r"'readme\.md' does not contain 'anchor'; view the file"):
+        workspace.patch("readme.md", "anchor", "rope")
+
+
+def test_a_text_that_stands_twice_is_not_patched(workspace):
+    workspace.write("twice.txt", "aaa\nb\na")
+    with pytest.raises(ToolError, match=r"contains 'a' 4 times \(lines 1, 1, 1, 3\); give more"):
+        workspace.patch("twice.txt", "a", "b")
+    with pytest.raises(ToolError, match="contains 'aa' 2 times"):  # overlapping ones count
+        workspace.patch("twice.txt", "aa", "b")
+    assert workspace.read("twice.txt") == "aaa\nb\na"
+
+
+@pytest.mark.parametrize("change", ["write", "patch"])
+def test_a_program_stays_one_when_it_is_changed(workspace, root, change):
+    (root / "run.sh").write_text("echo one\n")
+    (root / "run.sh").chmod(0o755)
+    if change == "write":
+        workspace.write("run.sh", "echo two\n")
+    else:
+        workspace.patch("run.sh", "one", "two")
+    assert (root / "run.sh").read_text() == "echo two\n"
+    assert stat.S_IMODE((root / "run.sh").stat().st_mode) == 0o755
+
+
+def test_a_failed_patch_leaves_the_old_text_and_nothing_else(workspace, root, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "rename", full)
+    with pytest.raises(ToolError, match=r"'readme\.md' cannot be used: No space left"):
+        workspace.patch("readme.md", "rope", "chain")
+    assert "rope" in (root / "readme.md").read_text()
+    assert sorted(path.name for path in root.iterdir()) == [".hidden", "notes", "readme.md"]
+
+
+def test_files_and_empty_folders_are_deleted(workspace, root):
+    assert workspace.delete("notes/old/log.txt") is False
+    assert workspace.delete("notes/old") is True
+    assert not (root / "notes" / "old").exists()
+
+
+def test_a_folder_with_something_in_it_is_not_deleted(workspace, root):
+    with pytest.raises(ToolError, match=r"'notes/old' is not empty, delete first: notes/old/log"):
+        workspace.delete("notes/old")
+    assert (root / "notes" / "old" / "log.txt").exists()
+
+
+def test_the_workspace_itself_is_not_deleted(workspace, root):
+    with pytest.raises(ToolError, match="is the workspace itself"):
+        workspace.delete(".")
+    assert root.exists()
+
+
+@pytest.mark.parametrize("path", ["missing.txt", "link", "pipe"])
+def test_only_what_is_an_ordinary_file_is_deleted(workspace, root, path):
+    (root / "link").symlink_to("readme.md")
+    os.mkfifo(root / "pipe")
+    with pytest.raises(ToolError, match="there is no file"):
+        workspace.delete(path)
+    assert (root / "link").is_symlink()
+    assert (root / "readme.md").exists()
+
+
+def test_a_name_that_is_no_text_is_not_listed_and_refused(workspace, root):
+    (root / os.fsdecode(b"caf\xe9.txt")).write_text("x")
+    assert workspace.files() == ["notes/old/log.txt", "notes/tasks.md", "readme.md"]
+    with pytest.raises(ToolError, match="no Unicode text"):
+        workspace.read("caf\udce9.txt")
+
+
+def test_folders_within_folders_are_walked_to_a_bound(workspace, root):
+    deep = root
+    for _ in range(MAX_DEPTH + 20):
+        deep = deep / "d"
+        deep.mkdir()
+    assert len(workspace.folders()) == MAX_DEPTH + len(["notes", "notes/old"])
+
+
+def test_a_folder_that_keeps_turning_into_a_link_never_leads_outside(workspace, root):
+    """The link points beside the workspace; what is there must neither show nor change."""
+    outside = root.parent / "outside"
+    outside.mkdir()
+    (outside / "tasks.md").write_text("OUTSIDE")
+    stop = threading.Event()
+
+    def swap():
+        while not stop.is_set():
+            for change in (
+                lambda: (root / "notes").rename(root / "moved"),
+                lambda: (root / "notes").symlink_to(outside),
+                lambda: (root / "notes").unlink(),
+                lambda: shutil.rmtree(root / "notes"),  # a write made it in between
+                lambda: (root / "moved").rename(root / "notes"),
+            ):
+                with suppress(OSError):
+                    change()
+
+    swapping = threading.Thread(target=swap)
+    swapping.start()
+    shown = []
+    try:
+        for turn in range(400):
+            with suppress(ToolError):
+                shown.append(workspace.read("notes/tasks.md"))
+            with suppress(ToolError):
+                workspace.patch("notes/tasks.md", "OUTSIDE", "changed")
+            with suppress(ToolError):
+                workspace.write(f"notes/{turn}.txt", "new")
+            with suppress(ToolError):
+                workspace.delete("notes/secret.txt")
+            with suppress(ToolError):
+                shown += workspace.files("notes")
+    finally:
+        stop.set()
+        swapping.join()
+    assert [path.name for path in outside.iterdir()] == ["tasks.md"]
+    assert (outside / "tasks.md").read_text() == "OUTSIDE"
+    assert "OUTSIDE" not in shown
+
+
+@given(st.text(alphabet="ab\n\r", min_size=1, max_size=12), st.text(alphabet="ab\n", max_size=4))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_patch_changes_the_text_once_or_not_at_all(workspace, root, text, old):
+    (root / "any.txt").write_bytes(text.encode())
+    if not old:
+        return
+    try:
+        line = workspace.patch("any.txt", old, "XYZ")
+    except ToolError:
+        assert (root / "any.txt").read_bytes().decode() == text
+        return
+    ends = "\r\n" if "\r\n" in text else "\n"
+    wanted = old.replace("\n", ends)
+    before, after = text.split(wanted)
+    assert (root / "any.txt").read_bytes().decode() == f"{before}XYZ{after}"
+    assert line == before.count("\n") + 1

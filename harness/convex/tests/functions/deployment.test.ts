@@ -15,7 +15,7 @@ const PUBLIC = {
 };
 const INTERNAL = {
   users: ["ensureSubject"],
-  preferences: ["current", "forSubject", "setFor"],
+  preferences: ["current", "forSubject", "removeFor", "setFor"],
   summaries: ["get", "keep", "uncovered"],
   threads: ["access", "createFor"],
   messages: ["head", "history", "importMany", "read", "unfinished"],

@@ -52,6 +52,22 @@ describeFunctions("preferences", (backend) => {
     expect(await user.query(api.preferences.list, {})).toEqual([]);
   });
 
+  it("are removed by the worker, of one user alone, also when they are gone already", async () => {
+    const [subject, other] = [fresh("user"), fresh("user")];
+    for (const each of [subject, other]) {
+      await backend.as(each).mutation(api.preferences.set, { key: "tone", value: "brief" });
+    }
+    await backend.admin.mutation(internal.preferences.removeFor, { subject, key: "tone" });
+    await backend.admin.mutation(internal.preferences.removeFor, { subject, key: "tone" });
+    expect(await backend.as(subject).query(api.preferences.list, {})).toEqual([]);
+    expect(await backend.as(other).query(api.preferences.list, {})).toHaveLength(1);
+  });
+
+  it("are removed of nobody where there is no such user", async () => {
+    const missing = { subject: fresh("user"), key: "tone" };
+    expect(await backend.admin.mutation(internal.preferences.removeFor, missing)).toBeNull();
+  });
+
   it.each([
     ["an empty key", { key: " ", value: "brief" }],
     ["an empty value", { key: "tone", value: "" }],

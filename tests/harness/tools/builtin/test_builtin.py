@@ -6,18 +6,9 @@ import pytest
 
 from harness.models import Message
 from harness.tools.builtin import BUILTIN
-from harness.tools.execution import run_tool
 from harness.tools.registry import Registry
 
 REGISTRY = Registry(BUILTIN)
-
-
-@pytest.fixture
-def call(context):
-    async def run(name, **arguments):
-        return await run_tool(REGISTRY, name, arguments, context)
-
-    return run
 
 
 async def test_list_tree_lists_a_folder(call):
@@ -28,8 +19,8 @@ async def test_list_tree_lists_a_folder(call):
     ]
 
 
-async def test_list_tree_lists_the_workspace_when_no_folder_is_named(call):
-    assert "readme.md" in (await call("list_tree")).value
+async def test_list_tree_lists_the_workspace_itself(call):
+    assert "readme.md" in (await call("list_tree", folder=".")).value
 
 
 async def test_list_tree_names_the_folders_there_are(call):
@@ -40,23 +31,6 @@ async def test_list_tree_names_the_folders_there_are(call):
 
 async def test_view_file_reads_a_file(call):
     assert "boat house" in (await call("view_file", path="readme.md")).value
-
-
-async def test_search_text_finds_lines_in_any_case(call):
-    assert (await call("search_text", query="ROPE")).value == [
-        "notes/tasks.md:2: Buy new rope",
-        "readme.md:2: Bring a rope.",
-    ]
-
-
-async def test_search_text_finds_the_words_of_a_phrase_that_stands_nowhere(call):
-    assert (await call("search_text", query="mast March")).value == [
-        "notes/old/log.txt:1: The mast broke in March."
-    ]
-
-
-async def test_search_text_says_when_nothing_is_found(call):
-    assert (await call("search_text", query="anchor")).value == ["No file contains 'anchor'."]
 
 
 async def test_write_file_writes(call, root):
@@ -79,6 +53,17 @@ async def test_search_memory_finds_the_users_own_messages(call, context):
     assert result.value == ["2023-11-14 user: The key is 1234"]
 
 
+async def test_search_memory_can_keep_to_the_present_thread(call, context):
+    for number, thread_id in enumerate([context.thread_id, "another"]):
+        message = {"id": f"{context.user_id}-{number}", "thread_id": thread_id, "role": "user"}
+        message |= {"content": f"The boat is in shed {number}", "sent_at": 1_700_000_000_000}
+        message |= {"order": number, "status": "completed"}
+        await context.memory.index(context.user_id, thread_id, [Message.model_validate(message)])
+    assert len((await call("search_memory", query="boat")).value) == 2
+    here = (await call("search_memory", query="boat", this_thread=True)).value
+    assert here == ["2023-11-14 user: The boat is in shed 0"]
+
+
 async def test_search_memory_says_when_nothing_was_said(call):
     assert (await call("search_memory", query="key")).value == ["Nothing was said about 'key'."]
 
@@ -94,6 +79,32 @@ async def test_a_model_cannot_permit_itself_a_tool(call, context, key):
     result = await call("remember_preference", key=key, value="auto")
     assert not result.ok
     assert await context.store.preferences(context.user_id) == {}
+
+
+async def test_list_preferences_leaves_out_what_is_permitted(call, context):
+    context.store.saved[context.user_id, "tone"] = "dry"
+    context.store.saved[context.user_id, "tool.write_file"] = "auto"
+    assert (await call("list_preferences")).value == ["tone: dry"]
+
+
+async def test_list_preferences_says_when_there_are_none(call):
+    assert (await call("list_preferences")).value == ["(none)"]
+
+
+async def test_forget_preference_finds_a_key_however_it_is_written(call, context):
+    context.store.saved[context.user_id, "Answer Length"] = "short"
+    context.store.saved["other", "answer_length"] = "long"
+    assert (await call("forget_preference", key="answer length")).value == "Forgot Answer Length"
+    assert context.store.saved == {("other", "answer_length"): "long"}
+
+
+@pytest.mark.parametrize("key", ["tool.write_file", "Tool.Write_File", "colour"])
+async def test_forget_preference_names_those_that_a_tool_may_forget(call, context, key):
+    saved = {"tone": "dry", "tool.write_file": "never"}
+    context.store.saved = {(context.user_id, name): value for name, value in saved.items()}
+    result = await call("forget_preference", key=key)
+    assert result.error == f"there is no preference {key!r}; there are: tone"
+    assert len(context.store.saved) == 2
 
 
 @pytest.mark.parametrize(
