@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,12 +18,15 @@ if TYPE_CHECKING:  # chromadb and onnxruntime take seconds to import
     from chromadb.api import ClientAPI
 
     from harness.context.gather import ContextGatherer, KnowledgeBase
+    from harness.context.history import HistoryItem
     from harness.context.memory import Memory
     from harness.context.retriever import Hit
     from harness.llm.clients import ModelClients
     from harness.store.client import Store
     from harness.tools.execution import ToolContext
-    from harness.tools.registry import Registry, ToolSpec
+    from harness.tools.exemplars import Exemplars
+    from harness.tools.offer import Offer
+    from harness.tools.registry import Registry
     from harness.tools.selection import ToolSelector
 
 log = logging.getLogger(__name__)
@@ -43,6 +47,7 @@ class Services:
     gatherer: "ContextGatherer"
     registry: "Registry"
     selector: "ToolSelector"
+    exemplars: "Exemplars"
     models: "ModelClients"
     inngest: inngest.Inngest
     _closing: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -62,17 +67,26 @@ class Services:
         """Close every connection."""
         await self._closing.aclose()
 
-    async def offer_tools(self, sent: MessageSent) -> "list[ToolSpec]":
+    async def offer_tools(
+        self, sent: MessageSent, history: "Sequence[HistoryItem]" = ()
+    ) -> "Offer":
         """The tools that fit a message, best first, with the permissions they have for its user.
 
         Args:
             sent: the message.
+            history: of its thread, oldest first.
         """
+        from harness.tools.offer import Offer
         from harness.tools.permissions import permission_of
 
-        selection = await self.selector.select(sent.text, self.settings.tools_offered)
+        selection = await self.selector.select(
+            sent.text,
+            self.settings.tools_offered,
+            previous=_said_before(sent, history),
+            votes=await self.exemplars.votes(sent.user_id),
+        )
         if not selection.needed:
-            return []
+            return Offer(selection=selection)
         names = [candidate.name for candidate in selection.candidates]
         specs = await self.registry.offer(names, self.tool_context(sent, ""), sent.text)
         preferences = await self.store.preferences(sent.user_id)
@@ -80,7 +94,8 @@ class Services:
             spec.model_copy(update={"permission": permission_of(spec, preferences)})
             for spec in specs
         ]
-        return [spec for spec in allowed if spec.permission != "never"]
+        tools = [spec for spec in allowed if spec.permission != "never"]
+        return Offer(tools=tools, selection=selection)
 
     def tool_context(self, sent: MessageSent, call_id: str) -> "ToolContext":
         """What a tool may reach when it is called for this message."""
@@ -111,6 +126,7 @@ async def build_services(settings: Settings) -> Services:
     from harness.llm.clients import ModelClients
     from harness.store.client import Store
     from harness.tools.builtin import BUILTIN
+    from harness.tools.exemplars import Exemplars
     from harness.tools.registry import Registry
     from harness.tools.selection import ToolSelector
 
@@ -122,12 +138,15 @@ async def build_services(settings: Settings) -> Services:
     closing.push_async_callback(models.close)
     embedder = await asyncio.to_thread(build_embedder, settings)
     closing.callback(embedder.close)
+    chroma = cast("ClientAPI", _LateChroma(settings.chroma_url))
     memory = Memory(
-        cast("ClientAPI", _LateChroma(settings.chroma_url)),
+        chroma,
         embedder,
         retriever=settings.retriever,
         ranker=load_ranker(settings.ranker) if settings.ranker else None,
     )
+    exemplars = Exemplars(chroma, embedder)
+    closing.push_async_callback(exemplars.aclose)
     registry = Registry(BUILTIN)
     return Services(
         settings=settings,
@@ -136,10 +155,21 @@ async def build_services(settings: Settings) -> Services:
         gatherer=ContextGatherer(store, cast("Memory", _Forgiving(memory)), settings),
         registry=registry,
         selector=ToolSelector(embedder, registry.specs()),
+        exemplars=exemplars,
         models=models,
         inngest=create_client(settings),
         _closing=closing,
     )
+
+
+def _said_before(sent: MessageSent, history: "Sequence[HistoryItem]") -> str | None:
+    """What the user wrote last before a message, which may stand in the history itself."""
+    earlier = (
+        item.content
+        for item in reversed(history)
+        if item.role == "user" and item.sent_at < sent.sent_at
+    )
+    return next(earlier, None)
 
 
 class _LateChroma:

@@ -98,7 +98,7 @@ async def _select(selector: ToolSelector, query: ToolQuery, offered: int) -> Row
     started = time.perf_counter()
     selection = await selector.select(query.text, offered)
     select_ms = (time.perf_counter() - started) * 1000
-    ranked = sorted(selection.scores, key=lambda name: -selection.scores[name])
+    ranked = [each.name for each in selection.scores]
     names = [candidate.name for candidate in selection.candidates]
     chosen = names[0] if selection.needed and names else None
     return (
@@ -111,7 +111,7 @@ async def _select(selector: ToolSelector, query: ToolQuery, offered: int) -> Row
             "abstained": float(not selection.needed),
             "accuracy": float(chosen in query.tools if query.tools else chosen is None),
             "offered_recall": recall_at(names, query.tools, len(names)) if query.tools else None,
-            "confidence": selection.scores[ranked[0]],
+            "confidence": selection.scores[0].score,
             "correct": float(ranked[0] in query.tools),
             "select_ms": select_ms,
         }

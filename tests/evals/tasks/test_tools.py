@@ -46,7 +46,7 @@ async def test_what_is_chosen_is_what_the_production_selector_offers_first(
 
 
 async def test_a_selection_that_fails_is_wrong_in_every_count(services, console, monkeypatch):
-    async def broken(*_):
+    async def broken(*_, **__):
         raise RuntimeError("no embedder")
 
     monkeypatch.setattr(ToolSelector, "select", broken)
