@@ -10,8 +10,8 @@ from pydantic import BaseModel
 
 from harness.tools._probe import Probe
 from harness.tools._similarity import TAU, SimilarityIndex
-from harness.tools._votes import Votes
 from harness.tools.registry import ToolSpec
+from harness.tools.votes import Votes
 
 Floats = NDArray[np.float32]
 WEIGHTS_FILE = "selection.json"

@@ -16,7 +16,7 @@ from harness.events import MessageSent
 from harness.telemetry.logs import get_logger
 from harness.tools._exemplar_store import LABELLED, Exemplar, ExemplarStore, owner_of
 from harness.tools._similarity import Pool
-from harness.tools._votes import VoteProbe, Votes
+from harness.tools.votes import VoteProbe, Votes
 
 KEPT = 50  # exemplars of one tool and user, the newest
 CACHED_USERS = 128
@@ -182,6 +182,18 @@ class Exemplars:
                 running.cancel()
                 with suppress(asyncio.CancelledError):
                     await running
+
+
+async def votes_of(requests: Sequence[tuple[str, str]], embedder: CachedEmbedder) -> Votes:
+    """The votes of requests that are kept nowhere, as an evaluation needs them.
+
+    Args:
+        requests: text and tool of each.
+        embedder: makes the vectors.
+    """
+    vectors = await embedder.aembed([text for text, _ in requests])
+    pool = Pool([tool for _, tool in requests], vectors)
+    return Votes((pool,), await asyncio.to_thread(VoteProbe.fit, [pool]))
 
 
 def _no_exemplars(embedder: CachedEmbedder) -> Pool:

@@ -13,8 +13,8 @@ from harness.tools import _probe
 from harness.tools._clauses import Parts, goes_on, parts_of
 from harness.tools._odds import Catalogue, SelectionWeights, load_weights
 from harness.tools._similarity import SimilarityIndex
-from harness.tools._votes import Votes
 from harness.tools.registry import ToolSpec
+from harness.tools.votes import Votes
 
 Floats = NDArray[np.float32]
 NEEDED_FROM = 0.5  # probability that some tool serves better than none

@@ -6,10 +6,10 @@ import pytest
 from harness.context.embeddings import CachedEmbedder
 from harness.events import MessageSent
 from harness.tools import exemplars as module
-from harness.tools._votes import LEAST, VoteProbe
 from harness.tools.exemplars import KEPT, Exemplars
 from harness.tools.registry import ToolSpec
 from harness.tools.selection import ToolSelector
+from harness.tools.votes import LEAST, VoteProbe
 
 # Tools whose descriptions say nothing: only what was learned tells them apart.
 BLUE = ToolSpec(name="zx1", description="Runs procedure one.", parameters={})
