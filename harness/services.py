@@ -148,13 +148,15 @@ async def build_services(settings: Settings) -> Services:
     exemplars = Exemplars(chroma, embedder)
     closing.push_async_callback(exemplars.aclose)
     registry = Registry(BUILTIN)
+    selector = ToolSelector(embedder, registry.specs())
+    closing.push_async_callback(selector.aclose)
     return Services(
         settings=settings,
         store=store,
         memory=memory,
         gatherer=ContextGatherer(store, cast("Memory", _Forgiving(memory)), settings),
         registry=registry,
-        selector=ToolSelector(embedder, registry.specs()),
+        selector=selector,
         exemplars=exemplars,
         models=models,
         inngest=create_client(settings),

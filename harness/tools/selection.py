@@ -52,13 +52,23 @@ class ToolSelector:
         self._prepared: list[ToolSpec] | None = None
         self._preparing: asyncio.Task[None] | None = None
 
+    def start(self) -> "asyncio.Task[None]":
+        """Begin to embed what is compared with, so that the first message need not wait for it."""
+        if self._preparing is None or self._preparing.done():
+            self._preparing = asyncio.create_task(self._prepare(self._specs), name="tools")
+        return self._preparing
+
     async def prepare(self) -> None:
         """Embed what is compared with; done at the first selection otherwise."""
         while self._prepared is not self._specs:
-            if self._preparing is None or self._preparing.done():
-                self._preparing = asyncio.create_task(self._prepare(self._specs), name="tools")
             # Whoever waits may give up; the work goes on for the others.
-            await asyncio.shield(self._preparing)
+            await asyncio.shield(self.start())
+
+    async def aclose(self) -> None:
+        """Give up what is being embedded."""
+        if self._preparing is not None:
+            self._preparing.cancel()
+            await asyncio.wait([self._preparing])
 
     async def update(self, specs: Sequence[ToolSpec]) -> None:
         """Select among other tools from now on; only what is new of them is embedded.
