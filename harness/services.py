@@ -82,7 +82,9 @@ class Services:
         selection = await self.selector.select(
             sent.text,
             self.settings.tools_offered,
-            previous=_said_before(sent, history),
+            previous=next(
+                (item.content for item in reversed(history) if item.role == "user"), None
+            ),
             votes=await self.exemplars.votes(sent.user_id),
         )
         if not selection.needed:
@@ -162,16 +164,6 @@ async def build_services(settings: Settings) -> Services:
         inngest=create_client(settings),
         _closing=closing,
     )
-
-
-def _said_before(sent: MessageSent, history: "Sequence[HistoryItem]") -> str | None:
-    """What the user wrote last before a message, which may stand in the history itself."""
-    earlier = (
-        item.content
-        for item in reversed(history)
-        if item.role == "user" and item.sent_at < sent.sent_at
-    )
-    return next(earlier, None)
 
 
 class _LateChroma:

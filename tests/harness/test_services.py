@@ -84,11 +84,9 @@ async def test_what_its_user_wants_to_be_asked_about_says_so(services, sent, sto
     assert {tool.permission for tool in offered.tools if tool.name == "wait"} == {"ask"}
 
 
-async def test_what_was_said_before_is_not_the_message_itself(services, sent):
-    def said(text: str, sent_at: int) -> HistoryItem:
-        return HistoryItem(role="user", speaker=None, content=text, sent_at=sent_at)
-
-    message = sent("and in Tokyo?").model_copy(update={"sent_at": 2})
-    history = [said("What time is it in Oslo?", 1), said(message.text, 2)]
-    assert "current_time" in names(await services.offer_tools(message, history))
-    assert names(await services.offer_tools(message, history[1:])) == []
+async def test_what_a_message_goes_on_from_tells_its_tools(services, sent):
+    asked = HistoryItem(role="user", speaker=None, content="What time is it in Oslo?", sent_at=0)
+    answered = HistoryItem(role="assistant", speaker=None, content="It is noon.", sent_at=0)
+    message = sent("and in Tokyo?")
+    assert "current_time" in names(await services.offer_tools(message, [asked, answered]))
+    assert names(await services.offer_tools(message, [answered])) == []
