@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import typer
 
-from harness.commands import chat, doctor, fit, local, token, ui, up
+from harness.commands import chat, doctor, local, token, ui, up
 
 # By name, so that the command line knows which need no other package.
 REGISTER: dict[str, Callable[[typer.Typer], None]] = {
@@ -13,6 +13,5 @@ REGISTER: dict[str, Callable[[typer.Typer], None]] = {
     "doctor": doctor.register,
     "token": token.register,
     "local": local.register,
-    "fit": fit.register,
     "ui": ui.register,
 }

@@ -10,6 +10,7 @@ from evals.tasks.tools import catalogue_specs
 from harness.context.embeddings import CachedEmbedder
 from harness.tools.registry import ToolSpec
 from harness.tools.selection import ToolSelector
+from loadtest.bench.names import short
 from loadtest.histogram import percentiles
 
 SIZES = (10, 5_000)
@@ -68,7 +69,7 @@ async def bench_selection(
             taken_ms.append((time.perf_counter() - started) * 1000)
         cpu_ms = (time.process_time() - before) * 1000 / len(taken_ms)
         p50, p95 = percentiles(taken_ms, 50, 95)
-        name = f"{size // 1000}k" if size >= 1000 else str(size)
+        name = short(size)
         figures[f"select_p50_ms_{name}"] = figure(p50, "ms", len(taken_ms))
         figures[f"select_p95_ms_{name}"] = figure(p95, "ms", len(taken_ms))
         figures[f"select_cpu_ms_{name}"] = figure(cpu_ms, "ms", len(taken_ms))

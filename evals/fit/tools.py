@@ -1,27 +1,14 @@
-"""`harness fit`: let a deployment learn from labelled data."""
+"""`harness fit tools`: let a deployment's tool selection learn from labelled requests."""
 
+import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from harness.settings import Settings
-
-_fit = typer.Typer(no_args_is_help=True, help="Let a deployment learn from labelled data.")
+from harness.settings import Settings, get_settings
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.add_typer(_fit, name="fit")
-
-
-@_fit.callback()
-def _group() -> None:
-    """A group, however few commands it has."""
-
-
-@_fit.command("tools")
 def fit_tools(
     file: Annotated[
         Path, typer.Option("--file", help='Lines like {"request": "…", "tool": "…"}; all of them.')
@@ -32,17 +19,15 @@ def fit_tools(
     The file is the whole of them: requests labelled before and not in it are removed, so that an
     empty file removes all. Workers follow within minutes.
     """
-    from harness.commands._interrupt import run
     from harness.local.supervisor import running_settings
-    from harness.settings import get_settings
     from harness.tools.labelled import read_labelled
 
     requests = read_labelled(file)
     settings = get_settings()
-    run(_label(running_settings(settings.home) or settings, requests))
+    asyncio.run(_label(running_settings(settings.home) or settings, requests))
 
 
-async def _label(settings: "Settings", requests: list[tuple[str, str]]) -> None:
+async def _label(settings: Settings, requests: list[tuple[str, str]]) -> None:
     from harness.services import build_services
 
     async with await build_services(settings) as services:
