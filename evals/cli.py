@@ -78,20 +78,37 @@ def eval_tools(
     data_dir: DataDirOption = None,
     split: SplitOption = "test",
     limit: LimitOption = None,
+    exemplars: Annotated[
+        int, typer.Option("--exemplars", min=0, help="Requests a tool to learn from, of `tune`.")
+    ] = 0,
     json: JsonOption = None,
     track: TrackOption = True,
 ) -> None:
     """Are the right tools offered for a request, and none where none is needed?"""
+    from harness.errors import HarnessError
+
+    if exemplars and split != "test":
+        raise HarnessError(
+            f"--exemplars are taken from the split tune, and --split is {split!r}",
+            "Measure on --split test.",
+        )
 
     async def run(settings: Settings, console: Console) -> "Evaluation":
         from evals.datasets.loader import load_tools
 
         data = load_tools(split, name=dataset, data_dir=data_dir)
-        from evals.tasks.tools import evaluate_tools  # slow to import, as above
+        learned = load_tools("tune", name=dataset, data_dir=data_dir) if exemplars else None
+        from evals.tasks.tools import evaluate_tools, exemplars_of  # slow to import, as above
         from harness.services import build_services
 
         async with await build_services(timed(settings, settings)) as services:
-            return await evaluate_tools(services, data, console=console, limit=limit)
+            return await evaluate_tools(
+                services,
+                data,
+                console=console,
+                limit=limit,
+                exemplars=exemplars_of(learned, exemplars) if learned else (),
+            )
 
     _measure(run, f"{dataset}-{split}", json, track)
 

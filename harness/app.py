@@ -110,6 +110,7 @@ def create_worker(settings: Settings) -> FastAPI:
         from harness.services import build_services
 
         async with await build_services(settings) as services:
+            services.selector.start()
             inngest.fast_api.serve(app, services.inngest, functions(services))
             yield
             await close_client(services.inngest)

@@ -123,6 +123,29 @@ class ThreadSummary(Domain):
     model: str
 
 
+class ToolScore(Domain):
+    """A tool and the probability that it is the one that serves a message, 0–1."""
+
+    name: str
+    score: float
+
+
+class Selection(Domain):
+    """Which tools a message's model was offered, and why.
+
+    Attributes:
+        needed: whether any tool serves better than none.
+        candidates: the tools to offer, best first; none when none is needed.
+        scores: of the tools that came closest, offered or not, best first.
+        why: in a sentence for people.
+    """
+
+    needed: bool
+    candidates: list[ToolScore] = []
+    scores: list[ToolScore] = []
+    why: str = ""
+
+
 class Thread(Domain):
     """A conversation of one user."""
 
@@ -154,6 +177,7 @@ class Message(Domain):
     error: Failure | None = None
     shown: list[ShownMemory] = []
     context: ContextRecord | None = None
+    selection: Selection | None = None
     attempts: list[int] = []
     finished_at: int | None = None
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,13 +18,16 @@ if TYPE_CHECKING:  # chromadb and onnxruntime take seconds to import
     from chromadb.api import ClientAPI
 
     from harness.context.gather import ContextGatherer, KnowledgeBase
+    from harness.context.history import HistoryItem
     from harness.context.live_store import LiveStore
     from harness.context.memory import Memory
     from harness.context.retriever import Hit
     from harness.llm.clients import ModelClients
     from harness.store.client import Store
     from harness.tools.execution import ToolContext
-    from harness.tools.registry import Registry, ToolSpec
+    from harness.tools.exemplars import Exemplars
+    from harness.tools.offer import Offer
+    from harness.tools.registry import Registry
     from harness.tools.selection import ToolSelector
 
 log = logging.getLogger(__name__)
@@ -45,6 +49,7 @@ class Services:
     gatherer: "ContextGatherer"
     registry: "Registry"
     selector: "ToolSelector"
+    exemplars: "Exemplars"
     models: "ModelClients"
     inngest: inngest.Inngest
     _closing: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -65,19 +70,31 @@ class Services:
         await self._closing.aclose()
 
     async def offer_tools(
-        self, sent: MessageSent, preferences_version: int | None = None
-    ) -> "list[ToolSpec]":
+        self,
+        sent: MessageSent,
+        history: "Sequence[HistoryItem]" = (),
+        preferences_version: int | None = None,
+    ) -> "Offer":
         """The tools that fit a message, best first, with the permissions they have for its user.
 
         Args:
             sent: the message.
+            history: of its thread, oldest first.
             preferences_version: the one that `begin` answered; without it they are read anew.
         """
+        from harness.tools.offer import Offer
         from harness.tools.permissions import permission_of
 
-        selection = await self.selector.select(sent.text, self.settings.tools_offered)
+        selection = await self.selector.select(
+            sent.text,
+            self.settings.tools_offered,
+            previous=next(
+                (item.content for item in reversed(history) if item.role == "user"), None
+            ),
+            votes=await self.exemplars.votes(sent.user_id),
+        )
         if not selection.needed:
-            return []
+            return Offer(selection=selection)
         names = [candidate.name for candidate in selection.candidates]
         specs = await self.registry.offer(names, self.tool_context(sent, ""), sent.text)
         preferences = await self.live.preferences(sent.user_id, preferences_version)
@@ -85,7 +102,8 @@ class Services:
             spec.model_copy(update={"permission": permission_of(spec, preferences)})
             for spec in specs
         ]
-        return [spec for spec in allowed if spec.permission != "never"]
+        tools = [spec for spec in allowed if spec.permission != "never"]
+        return Offer(tools=tools, selection=selection)
 
     def tool_context(self, sent: MessageSent, call_id: str) -> "ToolContext":
         """What a tool may reach when it is called for this message."""
@@ -120,6 +138,7 @@ async def build_services(settings: Settings) -> Services:
     from harness.store.client import Store
     from harness.store.subscriptions import Subscriber
     from harness.tools.builtin import BUILTIN
+    from harness.tools.exemplars import Exemplars
     from harness.tools.registry import Registry
     from harness.tools.selection import ToolSelector
 
@@ -135,13 +154,18 @@ async def build_services(settings: Settings) -> Services:
     closing.push_async_callback(models.close)
     embedder = await asyncio.to_thread(build_embedder, settings)
     closing.callback(embedder.close)
+    chroma = cast("ClientAPI", _LateChroma(settings.chroma_url))
     memory = Memory(
-        cast("ClientAPI", _LateChroma(settings.chroma_url)),
+        chroma,
         embedder,
         retriever=settings.retriever,
         ranker=load_ranker(settings.ranker) if settings.ranker else None,
     )
+    exemplars = Exemplars(chroma, embedder)
+    closing.push_async_callback(exemplars.aclose)
     registry = Registry(BUILTIN)
+    selector = ToolSelector(embedder, registry.specs())
+    closing.push_async_callback(selector.aclose)
     return Services(
         settings=settings,
         store=store,
@@ -149,7 +173,8 @@ async def build_services(settings: Settings) -> Services:
         memory=memory,
         gatherer=ContextGatherer(live, cast("Memory", _Forgiving(memory)), settings),
         registry=registry,
-        selector=ToolSelector(embedder, registry.specs()),
+        selector=selector,
+        exemplars=exemplars,
         models=models,
         inngest=create_client(settings),
         _closing=closing,

@@ -77,7 +77,7 @@ def context(
     ] = 40,
     json: Json = None,
 ) -> None:
-    """Measure gathering context and indexing by how much a user has said."""
+    """Measure gathering context and indexing by how much a user has said, and selecting tools."""
     from loadtest.commands import context_command
 
     asyncio.run(context_command(sizes=sizes, queries=queries, json=json))

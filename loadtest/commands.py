@@ -19,6 +19,7 @@ from harness.settings import SIMULATED_MODEL, Settings, get_settings
 from loadtest.arrivals import Arrivals, schedule
 from loadtest.bench.context import bench_context
 from loadtest.bench.pipeline import bench_pipeline
+from loadtest.bench.selection import bench_selection
 from loadtest.measures import UNITS, measure
 from loadtest.plan import LoadResult
 from loadtest.run import find_scenario, run_load
@@ -177,12 +178,12 @@ async def context_command(*, sizes: str, queries: int, json: Path | None) -> Non
     async with private_stack(parts={"convex", "chroma"}) as stack:
         settings = timed(stack.settings, get_settings())
         async with await build_services(settings) as services:
-            figures = await bench_context(
-                services,
-                sizes=counts,
-                queries=queries,
-                say=lambda line: console.print(f"bench context: {line}", style="dim"),
-            )
+
+            def say(line: str) -> None:
+                console.print(f"bench context: {line}", style="dim")
+
+            figures = await bench_context(services, sizes=counts, queries=queries, say=say)
+            figures |= await bench_selection(services.memory.embedder, say=say)
     document = build_document(
         "bench context",
         figures,

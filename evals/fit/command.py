@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from evals.fit.tools import fit_tools
 from harness.settings import Settings, get_settings
 
 if TYPE_CHECKING:  # importing these takes seconds
@@ -15,6 +16,7 @@ if TYPE_CHECKING:  # importing these takes seconds
     from evals.fit.retrieval import Fit, Sample
 
 app = typer.Typer(no_args_is_help=True, help="Fit what the pipeline decides with.")
+app.command("tools")(fit_tools)
 MOST_FEEDBACK = 5000
 
 

@@ -1,10 +1,13 @@
 """Tool selection: does the production selector offer the right tools, and none where none serves?
 
 The selector is that of the pipeline, given the catalogue of the dataset; no language model and no
-service takes part. The tools have descriptions and no examples, so this is zero-shot.
+service takes part. The tools have descriptions and no examples, so this is zero-shot unless it is
+given exemplars: requests of another split, with their tools.
 """
 
 import time
+from collections import Counter
+from collections.abc import Sequence
 
 import polars as pl
 from rich.console import Console
@@ -25,8 +28,10 @@ from evals.tasks.result import (
 )
 from harness.models import Effect
 from harness.services import Services
+from harness.tools.exemplars import votes_of
 from harness.tools.registry import ToolSpec
 from harness.tools.selection import ToolSelector
+from harness.tools.votes import Votes
 
 RANKED = ("top1", "top3", "recall@1", "recall@5", "recall@10")
 DEPTH = 10
@@ -39,6 +44,7 @@ async def evaluate_tools(
     *,
     console: Console,
     limit: int | None = None,
+    exemplars: Sequence[tuple[str, str]] = (),
 ) -> Evaluation:
     """Select for each request and score ranking, abstention and calibration.
 
@@ -49,15 +55,18 @@ async def evaluate_tools(
         data: catalogue and requests of one split.
         console: where progress goes.
         limit: at most so many requests, spread over the set.
+        exemplars: requests and the tools that served them, none of them of the split.
     """
     started = time.perf_counter()
     settings = services.settings
-    selector = ToolSelector(services.memory.embedder, catalogue_specs(data))
+    embedder = services.memory.embedder
+    selector = ToolSelector(embedder, catalogue_specs(data))
     await selector.prepare()
+    votes = await votes_of(exemplars, embedder)
     queries = spread_evenly(data.queries, limit)
 
     async def measure(query: ToolQuery) -> Row:
-        return await _select(selector, query, settings.tools_offered)
+        return await _select(selector, query, settings.tools_offered, votes)
 
     rows = await run_samples(
         queries,
@@ -70,7 +79,7 @@ async def evaluate_tools(
     )
     figures = _figures(rows) | {"seconds": figure(time.perf_counter() - started, "s")}
     record = public_settings(settings) | sample_settings(
-        requests=len(queries), catalogue=len(data.tools), exemplars_a_tool=0
+        requests=len(queries), catalogue=len(data.tools), exemplars=len(exemplars)
     )
     document = build_document(
         "eval tools",
@@ -95,11 +104,28 @@ def catalogue_specs(data: ToolSet) -> list[ToolSpec]:
     ]
 
 
-async def _select(selector: ToolSelector, query: ToolQuery, offered: int) -> Row:
+def exemplars_of(data: ToolSet, most: int) -> list[tuple[str, str]]:
+    """The first requests of each tool, with the tool.
+
+    Args:
+        data: another split than the one that is measured.
+        most: requests a tool.
+    """
+    taken: Counter[str] = Counter()
+    found = []
+    for query in data.queries:
+        for tool in query.tools:
+            if taken[tool] < most:
+                taken[tool] += 1
+                found.append((query.text, tool))
+    return found
+
+
+async def _select(selector: ToolSelector, query: ToolQuery, offered: int, votes: Votes) -> Row:
     started = time.perf_counter()
-    selection = await selector.select(query.text, offered)
+    selection = await selector.select(query.text, offered, votes=votes)
     select_ms = (time.perf_counter() - started) * 1000
-    ranked = sorted(selection.scores, key=lambda name: -selection.scores[name])
+    ranked = [each.name for each in selection.scores]
     names = [candidate.name for candidate in selection.candidates]
     chosen = names[0] if selection.needed and names else None
     return (
@@ -112,7 +138,7 @@ async def _select(selector: ToolSelector, query: ToolQuery, offered: int) -> Row
             "abstained": float(not selection.needed),
             "accuracy": float(chosen in query.tools if query.tools else chosen is None),
             "offered_recall": recall_at(names, query.tools, len(names)) if query.tools else None,
-            "confidence": selection.scores[ranked[0]],
+            "confidence": selection.scores[0].score,
             "correct": float(ranked[0] in query.tools),
             "select_ms": select_ms,
         }

@@ -25,6 +25,7 @@ from harness.settings import Settings
 from harness.store import Exchange
 from harness.telemetry.logs import get_logger
 from harness.tools.execution import run_tool
+from harness.tools.offer import Offer
 from harness.tools.registry import ToolSpec
 
 _ALL_ORDERS = 2**53  # the message has no order until it is kept
@@ -115,8 +116,9 @@ async def _answer(services: Services, sent: MessageSent, emit: Emit) -> None:
         context = await services.gatherer.gather(
             sent.user_id, sent.thread_id, _ALL_ORDERS, sent.text, model=sent.model
         )
-        results = await _turns(services, sent, context, emit)
-        await _keep(services, sent, context, results, emit)
+        offer = await services.offer_tools(sent, context.history)
+        results = await _turns(services, sent, context, offer, emit)
+        await _keep(services, sent, context, offer, results, emit)
     except ModelError as error:
         failure = Failure(code=error.code, message=str(error))
         await services.store.fail(sent.message_key, failure, sent, _RUN_ID)
@@ -128,14 +130,10 @@ async def _answer(services: Services, sent: MessageSent, emit: Emit) -> None:
 
 
 async def _turns(
-    services: Services, sent: MessageSent, context: GatheredContext, emit: Emit
+    services: Services, sent: MessageSent, context: GatheredContext, offer: Offer, emit: Emit
 ) -> list[TurnResult]:
     # Nobody can be asked and nothing can be waited for inside a request.
-    tools = [
-        tool
-        for tool in await services.offer_tools(sent)
-        if tool.permission == "auto" and tool.control is None
-    ]
+    tools = [tool for tool in offer.tools if tool.permission == "auto" and tool.control is None]
     results: list[TurnResult] = []
     past: list[PastTurn] = []
     for turn in range(services.settings.max_turns):
@@ -191,6 +189,7 @@ async def _keep(
     services: Services,
     sent: MessageSent,
     context: GatheredContext,
+    offer: Offer,
     results: list[TurnResult],
     emit: Emit,
 ) -> None:
@@ -212,6 +211,7 @@ async def _keep(
         float(time.time_ns() // 1_000_000 - sent.sent_at),
         shown_memories(context, results),
         context_record(results),
+        offer.selection,
     )
     await emit("done", {"content": content, "status": ended.status.value})
     if ended.applied:

@@ -10,28 +10,34 @@ from harness.jobs.steps import Outcome
 from harness.llm.shown import context_record, shown_memories
 from harness.llm.turns import TurnResult
 from harness.llm.usage import cost
-from harness.models import Failure, Usage
+from harness.models import Failure, ToolCallStatus, Usage
 from harness.store.results import Ended
 from harness.telemetry import analytics
 from harness.telemetry.metrics import MODEL_TOKENS
+from harness.tools.offer import Offer
 
 Props = dict[str, str | float | bool]
 
 
-async def persist_response(run: Run, context: GatheredContext, results: list[TurnResult]) -> None:
-    """Keep the answer, free the thread and index the exchange, in this order.
+async def persist_response(
+    run: Run, context: GatheredContext, offer: Offer, results: list[TurnResult]
+) -> None:
+    """Keep the answer, free the thread, index the exchange and learn from it, in this order.
 
     Args:
         run: the run.
         context: what the answer was shown.
+        offer: the tools that its model was offered.
         results: of every turn; their texts joined are the answer.
     """
-    persisting = partial(_persist, run, context, results)
+    persisting = partial(_persist, run, context, offer, results)
     ended = await run.steps.run("persist-response", persisting, PERSIST, Ended)
     await run.free_thread(ended.next)
     if ended.status == "completed":
         # Later messages find the exchange in the thread's history all the same.
         await run.steps.attempt("index-memory", partial(_index, run), INDEX)
+        if any(result.tool_calls for result in results):
+            await run.steps.attempt("learn-tools", partial(_learn, run), INDEX)
 
 
 async def persist_failure(run: Run, failure: Failure) -> None:
@@ -42,7 +48,9 @@ async def persist_failure(run: Run, failure: Failure) -> None:
         await run.free_thread(Ended.model_validate(outcome.value).next)
 
 
-async def _persist(run: Run, context: GatheredContext, results: list[TurnResult]) -> Ended:
+async def _persist(
+    run: Run, context: GatheredContext, offer: Offer, results: list[TurnResult]
+) -> Ended:
     usage = sum((result.usage for result in results), Usage())
     latency_ms = float(time.time_ns() // 1_000_000 - run.sent.sent_at)
     ended = await run.services.store.complete(
@@ -53,13 +61,16 @@ async def _persist(run: Run, context: GatheredContext, results: list[TurnResult]
         latency_ms=latency_ms,
         shown=shown_memories(context, results),
         context=context_record(results),
+        selection=offer.selection,
     )
     if ended.applied:
-        await _account(run, results, usage, latency_ms)
+        await _account(run, offer, results, usage, latency_ms)
     return ended
 
 
-async def _account(run: Run, results: list[TurnResult], usage: Usage, latency_ms: float) -> None:
+async def _account(
+    run: Run, offer: Offer, results: list[TurnResult], usage: Usage, latency_ms: float
+) -> None:
     model = results[-1].model
     for kind in ("prompt", "completion", "cached"):
         MODEL_TOKENS.labels(model, kind).inc(getattr(usage, f"{kind}_tokens"))
@@ -67,7 +78,7 @@ async def _account(run: Run, results: list[TurnResult], usage: Usage, latency_ms
         "model": model,
         "latency_ms": latency_ms,
         "turns": len(results),
-        "tools_offered": _names(run.steps.outcomes.get("select-tools")),
+        "tools_offered": ",".join(spec.name for spec in offer.tools),
         "tool_calls": sum(len(result.tool_calls) for result in results),
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
@@ -92,11 +103,6 @@ async def _account(run: Run, results: list[TurnResult], usage: Usage, latency_ms
     )
 
 
-def _names(selected: Outcome | None) -> str:
-    """The tools that were offered, best first, separated by commas."""
-    return ",".join(spec["name"] for spec in (selected.value if selected else None) or [])
-
-
 def _where_time_went(outcomes: dict[str, Outcome], sent_at: int) -> Props:
     """Each step's start, since the message was sent, and its duration; all in milliseconds."""
     props: Props = {}
@@ -112,3 +118,10 @@ async def _index(run: Run) -> None:
         return
     messages = [part for part in (exchange.user, exchange.assistant) if part and part.content]
     await run.services.memory.index(run.sent.user_id, run.sent.thread_id, messages)
+
+
+async def _learn(run: Run) -> None:
+    """Let the tools whose calls succeeded be what such a request is offered later."""
+    calls = await run.services.store.message_calls(run.key)
+    served = [call.name for call in calls if call.status is ToolCallStatus.SUCCEEDED]
+    await run.services.exemplars.learn(run.sent, list(dict.fromkeys(served)))

@@ -4,7 +4,6 @@ from functools import partial
 from typing import Any
 
 import inngest
-from pydantic import TypeAdapter
 
 from harness.context.gather import GatheredContext
 from harness.events import MessageCancelled, MessageSent
@@ -23,6 +22,7 @@ from harness.llm.turns import PastTurn, TurnRequest, TurnResult
 from harness.models import Failure
 from harness.services import Services
 from harness.store.results import Begun
+from harness.tools.offer import Offer
 from harness.tools.registry import ToolSpec
 
 FN_ID = "process-message"
@@ -82,18 +82,20 @@ async def _answer(run: Run) -> None:
         preferences_version=begun.preferences_version,
     )
     context = await run.steps.run("gather-context", gathering, GATHER, GatheredContext)
-    tools = await _select_tools(run, begun)
-    results = await _turns(run, models, context, tools)
-    await persist_response(run, context, results)
+    offer = await _select_tools(run, begun, context)
+    results = await _turns(run, models, context, offer.tools)
+    await persist_response(run, context, offer, results)
     answered_by = next((spec for spec in models if spec.name == results[-1].model), models[0])
     await summarise_thread(run, answered_by, begun.order)
 
 
-async def _select_tools(run: Run, begun: Begun) -> list[ToolSpec]:
+async def _select_tools(run: Run, begun: Begun, context: GatheredContext) -> Offer:
     """The tools that fit the message; without them, it can still be answered."""
-    selecting = partial(run.services.offer_tools, run.sent, begun.preferences_version)
+    selecting = partial(
+        run.services.offer_tools, run.sent, context.history, begun.preferences_version
+    )
     outcome = await run.steps.attempt("select-tools", selecting, SELECT)
-    return TypeAdapter(list[ToolSpec]).validate_python(outcome.value or [])
+    return Offer.model_validate(outcome.value or [])
 
 
 async def _turns(

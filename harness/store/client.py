@@ -7,7 +7,16 @@ from typing import Any, Literal, Self
 import aiohttp
 
 from harness.events import MessageSent
-from harness.models import ContextRecord, Failure, Message, ShownMemory, Thread, ToolCall, Usage
+from harness.models import (
+    ContextRecord,
+    Failure,
+    Message,
+    Selection,
+    ShownMemory,
+    Thread,
+    ToolCall,
+    Usage,
+)
 from harness.store._documents import to_convex
 from harness.store._http import Connections, ConvexHttp
 from harness.store._summaries import SummaryCalls
@@ -193,6 +202,7 @@ class Store(SummaryCalls):
         latency_ms: float,
         shown: list[ShownMemory],
         context: ContextRecord | None = None,
+        selection: Selection | None = None,
     ) -> Ended:
         """End a message with its answer; the first end wins."""
         arguments = {
@@ -203,6 +213,7 @@ class Store(SummaryCalls):
             "latencyMs": latency_ms,
             "shown": [to_convex(item) for item in shown],
             "context": to_convex(context) if context else None,
+            "selection": to_convex(selection) if selection else None,
         }
         return await self._change(Ended, "worker:complete", arguments)
 

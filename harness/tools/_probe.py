@@ -73,20 +73,22 @@ class Probe:
     request_weights: Floats  # [dimensions + features]
     request_bias: float
 
-    def scores(self, text: str, vector: Floats) -> tuple[Floats, float]:
-        """How much better each tool fits a text than none does, and how much it is a request.
+    def scores(self, texts: Sequence[str], vectors: Floats) -> tuple[Floats, Floats]:
+        """How much better each tool fits texts than none does, and how much they are requests.
 
         Args:
-            text: the message or a part of it.
-            vector: its embedding, float32 [dimensions].
+            texts: a message and its parts.
+            vectors: their embeddings, float32 [texts, dimensions].
 
         Returns:
-            Log-odds against no tool, float32 [tools], and the log-odds of being a request.
+            Log-odds against no tool, float32 [texts, tools], and the log-odds of being a request,
+            float32 [texts].
         """
-        features = np.concatenate([vector, self.vocabulary.vector(text)])
-        classes = self.weights @ features + self.biases
-        request = float(self.request_weights @ features) + self.request_bias
-        return classes[:-1] - classes[-1], request
+        words = np.stack([self.vocabulary.vector(text) for text in texts])
+        features = np.hstack([vectors, words])
+        classes = features @ self.weights.T + self.biases
+        requests = features @ self.request_weights + np.float32(self.request_bias)
+        return classes[:, :-1] - classes[:, -1:], requests
 
     def arrays(self) -> dict[str, Any]:
         """What `load` reads; numbers in half precision."""

@@ -1,7 +1,9 @@
-"""How near a message is to tools: to their descriptions, their examples, their words."""
+"""How near texts are to tools: to their descriptions, their examples, their words."""
 
+import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,48 +17,119 @@ Floats = NDArray[np.float32]
 TAU = 0.05  # of the mean over examples: low, so that the nearest ones count most
 
 
+class Pool:
+    """Requests that tools served, by tool."""
+
+    def __init__(self, tools: Sequence[str], vectors: Floats) -> None:
+        """Group requests.
+
+        Args:
+            tools: each request's tool.
+            vectors: of the requests, float32 [len(tools), dimensions].
+        """
+        names, owners = np.unique(np.array(tools, dtype=str), return_inverse=True)
+        order = np.argsort(owners, kind="stable")
+        self.tools: list[str] = names.tolist()
+        self.vectors = vectors[order]
+        self.owners: NDArray[np.int64] = owners[order].astype(np.int64)
+        self.counts = np.bincount(self.owners, minlength=len(self.tools)).astype(np.float32)
+        self._starts = np.searchsorted(self.owners, np.arange(len(self.tools)))
+
+    def nearness(self, vectors: Floats) -> Floats:
+        """Sums of exp(cosine / TAU) over each tool's requests, as a share of one that is the same.
+
+        Args:
+            vectors: of texts, float32 [texts, dimensions].
+
+        Returns:
+            float32 [texts, tools].
+        """
+        if not self.tools:
+            return np.empty((len(vectors), 0), np.float32)
+        near = np.exp((vectors @ self.vectors.T - 1) / TAU)
+        return np.asarray(np.add.reduceat(near, self._starts, axis=1), np.float32)
+
+
+class Signals(NamedTuple):
+    """Each tool's nearness to each text, float32 [texts, tools].
+
+    Attributes:
+        description: cosine.
+        near: the examples' summed nearness (see `Pool`); 0 where there are none.
+        words: BM25 as a share of the most that the text could get, 0–1.
+    """
+
+    description: Floats
+    near: Floats
+    words: Floats
+
+
 class SimilarityIndex:
     """Descriptions and examples of tools, embedded and indexed by word."""
 
-    def __init__(self, specs: Sequence[ToolSpec], descriptions: Floats, examples: Floats) -> None:
-        self._descriptions = descriptions
-        self._examples = examples
-        counts = [len(spec.examples) for spec in specs]
-        self.has_examples = np.array(counts, np.int64) > 0
-        self._starts = np.concatenate([[0], np.cumsum(counts)])[:-1][self.has_examples]
-        self._counts = np.array(counts, np.float32)[self.has_examples]
+    def __init__(self, specs: Sequence[ToolSpec], vectors: Mapping[str, Floats]) -> None:
+        """Index tools; `of` also embeds them.
+
+        Args:
+            specs: of the tools.
+            vectors: of every text of theirs.
+        """
+        self.vectors = dict(vectors)
+        width = len(next(iter(vectors.values()))) if vectors else 0
+        self._descriptions = _rows(vectors, [_described(spec) for spec in specs], width)
+        places = {spec.name: place for place, spec in enumerate(specs)}
+        shown = [(spec.name, each.request) for spec in specs for each in spec.examples]
+        self._pool = Pool(
+            [name for name, _ in shown], _rows(vectors, [request for _, request in shown], width)
+        )
+        self._shown = np.array([places[name] for name in self._pool.tools], np.int64)
+        self.counts = np.zeros(len(specs), np.float32)  # of examples
+        self.counts[self._shown] = self._pool.counts
         self._words = LexicalIndex()
         for spec in specs:
             self._words.add(terms(_all_words(spec)))
 
     @classmethod
-    async def of(cls, specs: Sequence[ToolSpec], embedder: CachedEmbedder) -> "SimilarityIndex":
-        """Embed what there is to know of the tools."""
-        described = [f"{_spaced(spec.name)}. {spec.description}" for spec in specs]
-        requests = [example.request for spec in specs for example in spec.examples]
-        return cls(specs, await embedder.aembed(described), await embedder.aembed(requests))
+    async def of(
+        cls,
+        specs: Sequence[ToolSpec],
+        embedder: CachedEmbedder,
+        known: Mapping[str, Floats] | None = None,
+    ) -> "SimilarityIndex":
+        """Embed what there is to know of the tools, but for what is known already."""
+        known = known or {}
+        texts = [_described(spec) for spec in specs]
+        texts += [example.request for spec in specs for example in spec.examples]
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        fresh = dict(zip(missing, await embedder.aembed(missing), strict=True))
+        vectors = {text: fresh[text] if text in fresh else known[text] for text in texts}
+        return await asyncio.to_thread(cls, specs, vectors)  # thousands of tools take a second
 
-    def signals(self, text: str, vector: Floats) -> dict[str, Floats]:
-        """Each tool's nearness to a text, float32 [tools] each.
+    def signals(self, texts: Sequence[str], vectors: Floats) -> Signals:
+        """How near each tool is to each text.
 
         Args:
-            text: the message or a part of it.
-            vector: its embedding, float32 [dimensions].
-
-        Returns:
-            `description`: cosine; `example`: log-mean-exp of the cosines, the description's where
-            there are none; `words`: BM25 as a share of the most that the text could get, 0–1.
+            texts: the parts of a message.
+            vectors: their embeddings, float32 [texts, dimensions].
         """
-        description = self._descriptions @ vector
-        example = description.copy()
-        if len(self._starts):
-            near = np.exp((self._examples @ vector - 1) / TAU)
-            mean = np.add.reduceat(near, self._starts) / self._counts
-            example[self.has_examples] = 1 + TAU * np.log(mean)
+        near = np.zeros((len(texts), len(self.counts)), np.float32)
+        near[:, self._shown] = self._pool.nearness(vectors)
+        words = np.stack([self._share(text) for text in texts])
+        return Signals(vectors @ self._descriptions.T, near, words)
+
+    def _share(self, text: str) -> Floats:
         query = terms(text)
         most = self._words.ceiling(query)
-        words = self._words.score(query) / most if most else np.zeros_like(description)
-        return {"description": description, "example": example, "words": words}
+        scores = self._words.score(query)
+        return np.asarray(scores / most if most else scores, np.float32)
+
+
+def _rows(vectors: Mapping[str, Floats], texts: list[str], width: int) -> Floats:
+    return np.array([vectors[text] for text in texts], np.float32).reshape(len(texts), width)
+
+
+def _described(spec: ToolSpec) -> str:
+    return f"{_spaced(spec.name)}. {spec.description}"
 
 
 def _spaced(name: str) -> str:
@@ -65,6 +138,9 @@ def _spaced(name: str) -> str:
 
 def _all_words(spec: ToolSpec) -> str:
     properties = spec.parameters.get("properties", {})
-    arguments = [f"{name} {field.get('description', '')}" for name, field in properties.items()]
+    arguments = [
+        f"{name} {field.get('description', '') if isinstance(field, dict) else ''}"
+        for name, field in properties.items()
+    ]
     requests = [example.request for example in spec.examples]
     return _spaced(" ".join([spec.name, *arguments])) + " ".join([" ", spec.description, *requests])

@@ -1,75 +1,28 @@
 """Which tools to offer for a message, and whether any at all."""
 
 import asyncio
-import re
 from collections.abc import Sequence
-from functools import lru_cache
-from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
 
 from harness.context.embeddings import CachedEmbedder
+from harness.models import Selection, ToolScore
+from harness.telemetry.logs import get_logger
 from harness.tools import _probe
+from harness.tools._clauses import Parts, goes_on, parts_of
+from harness.tools._odds import Catalogue, SelectionWeights, load_weights
 from harness.tools._similarity import SimilarityIndex
 from harness.tools.registry import ToolSpec
+from harness.tools.votes import Votes
 
 Floats = NDArray[np.float32]
-WEIGHTS_FILE = "selection.json"
-NEEDED_FROM = 0.5  # probability that the best tool serves better than none
+NEEDED_FROM = 0.5  # probability that some tool serves better than none
 MARGIN = 2.0  # log-odds behind the best; a tool further behind is not offered
-MOST_PARTS = 6  # of a message that are looked at one by one
 MOST_SCORES = 20  # that a selection reports
-
-
-class Candidate(BaseModel):
-    """A tool to offer; `score` is the probability that it serves better than none, 0–1."""
-
-    name: str
-    score: float
-
-
-class Selection(BaseModel):
-    """The tools to offer, best first; none when `needed` is false."""
-
-    candidates: list[Candidate]
-    needed: bool
-    scores: dict[str, float]
-    why: str
-
-
-class SimilarityWeights(BaseModel):
-    """Log-odds of a tool from its nearness to a message."""
-
-    example: float
-    description: float
-    words: float
-    request: float
-    bias: float
-
-
-class ProbeWeights(BaseModel):
-    """Log-odds of a tool from the classifier's."""
-
-    scale: float
-    bias: float
-
-
-class SelectionWeights(BaseModel):
-    """What calibration/fit.py fits; a tool is judged by the first of these that can be."""
-
-    version: int
-    probe: ProbeWeights  # a tool that the classifier was fitted on
-    shown: SimilarityWeights  # one with examples
-    described: SimilarityWeights  # one with a description alone
-
-
-@lru_cache(maxsize=1)
-def load_weights() -> SelectionWeights:
-    """The weights that come with the harness."""
-    text = resources.files("harness.tools").joinpath(WEIGHTS_FILE).read_text("utf-8")
-    return SelectionWeights.model_validate_json(text)
+EARLIER = 1.0  # log-odds that the message before counts less, where a message goes on from it
+PREPARE_WAIT_S = 10.0  # for tools that have yet to be embedded; some hundreds take less
+log = get_logger(__name__)
 
 
 class ToolSelector:
@@ -95,96 +48,133 @@ class ToolSelector:
         self._specs = list(specs)
         self._probe = probe or _probe.load()
         self._weights = weights or load_weights()
-        # A tool of the same name may be another one: only its own description tells.
-        fitted = dict(zip(self._probe.names, self._probe.descriptions, strict=True))
-        places = {name: i for i, name in enumerate(self._probe.names)}
-        usable = embedder.name == self._probe.embedder
-        self._places = np.array(
-            [
-                places[spec.name] if usable and fitted.get(spec.name) == spec.description else -1
-                for spec in self._specs
-            ],
-            np.int64,
-        )
-        self._others = [spec for spec, place in zip(specs, self._places, strict=True) if place < 0]
-        self._index: SimilarityIndex | None = None
-        self._preparing = asyncio.Lock()
+        self._catalogue: Catalogue | None = None
+        self._prepared: list[ToolSpec] | None = None
+        self._preparing: asyncio.Task[None] | None = None
+
+    def start(self) -> "asyncio.Task[None]":
+        """Begin to embed what is compared with, so that the first message need not wait for it."""
+        if self._preparing is None or self._preparing.done():
+            self._preparing = asyncio.create_task(self._prepare(self._specs), name="tools")
+        return self._preparing
 
     async def prepare(self) -> None:
         """Embed what is compared with; done at the first selection otherwise."""
-        async with self._preparing:
-            if self._index is None:
-                self._index = await SimilarityIndex.of(self._others, self._embedder)
+        while self._prepared is not self._specs:
+            # Whoever waits may give up; the work goes on for the others.
+            await asyncio.shield(self.start())
 
-    async def select(self, text: str, k: int) -> Selection:
+    async def aclose(self) -> None:
+        """Give up what is being embedded."""
+        if self._preparing is not None:
+            self._preparing.cancel()
+            await asyncio.wait([self._preparing])
+
+    async def update(self, specs: Sequence[ToolSpec]) -> None:
+        """Select among other tools from now on; only what is new of them is embedded.
+
+        Until they are ready, selections are made among those before.
+
+        Args:
+            specs: of all the tools there are now.
+        """
+        self._specs = list(specs)
+        await self.prepare()
+
+    async def select(
+        self, text: str, k: int, *, previous: str | None = None, votes: Votes | None = None
+    ) -> Selection:
         """The tools to offer for a message.
 
         Args:
             text: the message.
             k: at most so many.
+            previous: what its writer said before it in the thread.
+            votes: what was served before says.
         """
         if not self._specs or not text.strip():
-            return Selection(candidates=[], needed=False, scores={}, why="nothing to choose from")
-        await self.prepare()
-        parts = message_parts(text)
-        vectors = await self._embedder.aembed(parts)
-        # A message may ask for several things, or for one among much else.
-        odds = np.max([self.log_odds(*each) for each in zip(parts, vectors, strict=True)], axis=0)
-        return self._choose(odds, k)
+            return Selection(needed=False, why="nothing to choose from")
+        catalogue = await self._ready()
+        if catalogue is None:
+            return Selection(needed=False, why="the tools are still being prepared")
+        parts = parts_of(text)
+        odds = await self._judge(catalogue, parts, votes or Votes())
+        ranks, chances = rank(odds, parts), _chances(odds)
+        needed = float(chances[: parts.sentences].max())
+        if previous and goes_on(text):
+            earlier = parts_of(previous)
+            before = await self._judge(catalogue, earlier, votes or Votes()) - EARLIER
+            ranks = np.maximum(ranks, rank(before, earlier))
+            needed = max(needed, float(_chances(before)[: earlier.sentences].max()))
+        asking = chances[parts.sentences :] >= NEEDED_FROM
+        asked = odds[parts.sentences :][asking].argmax(1)
+        return _choose(catalogue.names, ranks, needed, set(asked.tolist()), k)
 
-    def log_odds(self, text: str, vector: Floats) -> Floats:
-        """Log-odds of each tool against none for a text, float32 [tools]."""
-        assert self._index is not None
-        classes, request = self._probe.scores(text, vector)
-        odds = np.empty(len(self._specs), np.float32)
-        known = self._places >= 0
-        probe = self._weights.probe
-        odds[known] = probe.scale * classes[self._places[known]] + probe.bias
-        if self._others:
-            signals = self._index.signals(text, vector)
-            shown = _weighted(self._weights.shown, signals, request)
-            described = _weighted(self._weights.described, signals, request)
-            odds[~known] = np.where(self._index.has_examples, shown, described)
-        return odds
+    async def _prepare(self, specs: list[ToolSpec]) -> None:
+        known = self._catalogue.index.vectors if self._catalogue else {}
+        index = await SimilarityIndex.of(specs, self._embedder, known)
+        usable = self._embedder.name == self._probe.embedder
+        self._catalogue = Catalogue(specs, index, self._probe, usable=usable)
+        self._prepared = specs
 
-    def _choose(self, odds: Floats, k: int) -> Selection:
-        order = np.argsort(-odds, kind="stable")
-        best = float(odds[order[0]])
-        chance = _probability(best)
-        scores = {
-            self._specs[i].name: round(_probability(float(odds[i])), 4) for i in order[:MOST_SCORES]
-        }
-        needed = chance >= NEEDED_FROM
-        offered = [i for i in order[:k] if odds[i] >= best - MARGIN] if needed else []
-        name = self._specs[order[0]].name
-        verdict = "offered" if needed else "not offered"
-        return Selection(
-            candidates=[
-                Candidate(name=self._specs[i].name, score=_probability(float(odds[i])))
-                for i in offered
-            ],
-            needed=needed,
-            scores=scores,
-            why=f"{name} serves better than no tool with probability {chance:.2f}: {verdict}",
-        )
+    async def _ready(self) -> Catalogue | None:
+        """The catalogue to select from; waited for only where there is none."""
+        if self._catalogue is None:
+            try:
+                async with asyncio.timeout(PREPARE_WAIT_S):
+                    await self.prepare()
+            except TimeoutError:
+                log.warning("tools are still being embedded", tools=len(self._specs))
+        return self._catalogue
+
+    async def _judge(self, catalogue: Catalogue, parts: Parts, votes: Votes) -> Floats:
+        vectors = await self._embedder.aembed(parts.texts)
+        return catalogue.log_odds(parts.texts, vectors, votes, self._weights)
 
 
-def message_parts(text: str) -> list[str]:
-    """A message, and each of its sentences when there are several."""
-    sentences = [part.strip() for part in re.split(r"(?<=[.!?])\s+|\n+", text) if part.strip()]
-    if len(sentences) < 2:
-        return [text]
-    # What is asked for stands last more often than first.
-    return [text, *sentences[-(MOST_PARTS - 1) :]]
+def rank(odds: Floats, parts: Parts) -> Floats:
+    """Each tool's log-odds for a whole message.
+
+    Measured on Seal-Tools and MetaTool: what a tool has for the whole, less what it lacks to the
+    best one of the clause that suits it best. A maximum over clauses favours accidents of them.
+
+    Args:
+        odds: for each part, float32 [parts, tools].
+        parts: of the message.
+    """
+    whole = odds[: parts.sentences].max(0)
+    clauses = odds[parts.sentences :]
+    if not len(clauses):
+        return np.asarray(whole)
+    return np.asarray(whole + (clauses - clauses.max(1, keepdims=True)).max(0))
 
 
-def _weighted(weights: SimilarityWeights, signals: dict[str, Floats], request: float) -> Floats:
-    odds = np.full(len(signals["words"]), weights.request * request + weights.bias, np.float32)
-    odds += weights.example * signals["example"]
-    odds += weights.description * signals["description"]
-    odds += weights.words * signals["words"]
-    return odds
+def _chances(odds: Floats) -> Floats:
+    """The probability that any tool serves better than none, for each part."""
+    most = np.maximum(odds.max(1), 0)
+    some = np.exp(odds - most[:, None]).sum(1)
+    return np.asarray(some / (some + np.exp(-most)))
 
 
-def _probability(log_odds: float) -> float:
-    return float(1 / (1 + np.exp(-log_odds)))
+def _choose(names: list[str], ranks: Floats, chance: float, asked: set[int], k: int) -> Selection:
+    order = np.argsort(-ranks, kind="stable")
+    best = ranks[order[0]]
+    weight = np.exp(ranks - best)
+    share = chance * weight / weight.sum()
+    needed = chance >= NEEDED_FROM
+    close = [int(i) for i in order[:k] if ranks[i] >= best - MARGIN]
+    # A clause's own tool is offered however far it is behind those of the others.
+    offered = list(dict.fromkeys([close[0], *sorted(asked, key=lambda i: -ranks[i]), *close]))[:k]
+    first = names[order[0]]
+    verdict = "offered" if needed else "not offered"
+
+    def scored(places: Sequence[int]) -> list[ToolScore]:
+        return [ToolScore(name=names[i], score=round(float(share[i]), 4)) for i in places]
+
+    return Selection(
+        needed=needed,
+        candidates=scored(sorted(offered, key=lambda i: -ranks[i])) if needed else [],
+        scores=scored(order[:MOST_SCORES].tolist()),
+        why=f"some tool serves with probability {chance:.2f}, and it is {first} with "
+        f"{share[order[0]]:.2f}: {verdict}",
+    )

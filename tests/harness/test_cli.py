@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from harness import cli
+from harness import cli, services
 from harness.errors import HarnessError
 
 
@@ -185,3 +185,27 @@ def test_doctor_shows_no_secret(harness, monkeypatch):
     _, out, _ = harness("doctor", "--json")
     assert "OPENAI_API_KEY" in out
     assert "very-secret" not in out
+
+
+def test_labelled_requests_are_learned_from_a_file_and_only_from_it(
+    harness, ephemeral_chroma, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(services, "_LateChroma", lambda url: ephemeral_chroma)
+    before = {collection.name for collection in ephemeral_chroma.list_collections()}
+    file = tmp_path / "labelled.jsonl"
+    file.write_text('{"request": "ring", "tool": "bell"}\n{"request": "pause", "tool": "wait"}\n')
+    code, out, err = harness("fit", "tools", "--file", file)
+    assert (code, err) == (0, "")
+    assert out == "2 labelled requests for 2 tools\nof tools that are not built in: bell\n"
+    # Other tests of this process share the Chroma, not the embedder.
+    (collection,) = [c for c in ephemeral_chroma.list_collections() if c.name not in before]
+    assert set(collection.get(include=["documents"])["documents"]) == {"ring", "pause"}
+    file.write_text("")
+    assert harness("fit", "tools", "--file", file)[0] == 0
+    assert collection.count() == 0
+
+
+def test_a_file_of_labelled_requests_that_is_not_there_is_one_line(harness):
+    code, _, err = harness("fit", "tools", "--file", "none.jsonl")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "none.jsonl" in err

@@ -1,10 +1,12 @@
 import pytest
 
+from harness.context.history import HistoryItem
 from harness.context.retriever import Scope
 from harness.errors import HarnessError
 from harness.events import MessageSent
 from harness.services import Services, build_services
 from harness.settings import Settings
+from harness.tools.offer import Offer
 
 
 @pytest.fixture
@@ -30,8 +32,8 @@ def sent(user_id):
     return make
 
 
-def names(tools) -> list[str]:
-    return [tool.name for tool in tools]
+def names(offer: Offer) -> list[str]:
+    return [tool.name for tool in offer.tools]
 
 
 async def test_they_are_built_before_chroma_answers(services):
@@ -69,7 +71,9 @@ async def test_the_tools_that_fit_a_message_are_offered(services, sent):
 
 
 async def test_small_talk_is_offered_no_tools(services, sent):
-    assert await services.offer_tools(sent("Good morning, how are you?")) == []
+    offer = await services.offer_tools(sent("Good morning, how are you?"))
+    assert offer.tools == []
+    assert not offer.selection.needed
 
 
 async def test_a_path_can_only_be_one_that_is_there(services, sent, settings):
@@ -77,7 +81,7 @@ async def test_a_path_can_only_be_one_that_is_there(services, sent, settings):
     (settings.workspace_dir / "letter.txt").write_text("Dear Ann")
     [tool] = [
         tool
-        for tool in await services.offer_tools(sent("Show me the file letter.txt"))
+        for tool in (await services.offer_tools(sent("Show me the file letter.txt"))).tools
         if tool.name == "view_file"
     ]
     assert tool.parameters["properties"]["path"]["enum"] == ["letter.txt"]
@@ -93,4 +97,12 @@ async def test_what_its_user_wants_to_be_asked_about_says_so(services, sent, sto
     await store.ensure_user(user_id)
     await store.set_preference(user_id, "tool.wait", "ask")
     offered = await services.offer_tools(sent("Wait ten seconds, then go on"))
-    assert {tool.permission for tool in offered if tool.name == "wait"} == {"ask"}
+    assert {tool.permission for tool in offered.tools if tool.name == "wait"} == {"ask"}
+
+
+async def test_what_a_message_goes_on_from_tells_its_tools(services, sent):
+    asked = HistoryItem(role="user", speaker=None, content="What time is it in Oslo?", sent_at=0)
+    answered = HistoryItem(role="assistant", speaker=None, content="It is noon.", sent_at=0)
+    message = sent("and in Tokyo?")
+    assert "current_time" in names(await services.offer_tools(message, [asked, answered]))
+    assert names(await services.offer_tools(message, [answered])) == []

@@ -63,6 +63,22 @@ class ContextView(View):
     budget: int
 
 
+class ToolScoreView(View):
+    """A tool and the probability that it is the one that serves."""
+
+    name: str
+    score: float
+
+
+class SelectionView(View):
+    """Which tools the answer's model was offered, and why."""
+
+    needed: bool
+    candidates: list[ToolScoreView]
+    scores: list[ToolScoreView]
+    why: str
+
+
 class MessageView(View):
     """A message of a thread; times are integer milliseconds UTC."""
 
@@ -82,6 +98,7 @@ class MessageView(View):
     error: FailureView | None
     shown: list[ShownView]
     context: ContextView | None
+    selection: SelectionView | None
     finished_at: int | None
 
 

@@ -53,6 +53,17 @@ export const threadSummary = v.object({
   model: v.string(),
 });
 
+const toolScore = v.object({ name: v.string(), score: v.number() });
+
+/** Which tools a message's model was offered: the probabilities are those of each being the one
+ *  that serves; `scores` has those that came close as well, best first. */
+export const selection = v.object({
+  needed: v.boolean(),
+  candidates: v.array(toolScore),
+  scores: v.array(toolScore),
+  why: v.string(),
+});
+
 export const userFields = {
   subject: v.string(), // Clerk's user id
   name: v.optional(v.string()),
@@ -98,6 +109,7 @@ export const messageFields = {
   error: v.optional(failure),
   shown: v.optional(v.array(shownMemory)),
   context: v.optional(contextRecord),
+  selection: v.optional(selection),
   /** Streaming state of an assistant message: the winning attempt of each turn (its index) and
    *  the last attempt given out. */
   attempts: v.optional(v.array(v.number())),

@@ -2,7 +2,7 @@ import { type Infer, v } from "convex/values";
 import { internal } from "./_generated/api.js";
 import type { Doc } from "./_generated/dataModel.js";
 import { internalMutation, type MutationCtx } from "./_generated/server.js";
-import { contextRecord, failure, shownMemory, status, usage } from "./fields.js";
+import { contextRecord, failure, selection, shownMemory, status, usage } from "./fields.js";
 import { giveUpRunningCalls } from "./lib/calls.js";
 import { refuse, requireNatural } from "./lib/errors.js";
 import {
@@ -163,6 +163,7 @@ export const complete = internalMutation({
     latencyMs: v.number(),
     shown: v.array(shownMemory),
     context: v.optional(contextRecord),
+    selection: v.optional(selection),
   },
   returns: ended,
   handler: async (ctx, { messageKey, ...answer }): Promise<Infer<typeof ended>> => {

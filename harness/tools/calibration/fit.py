@@ -22,23 +22,33 @@ from scipy.optimize import minimize
 from harness.context.embeddings import CachedEmbedder, build_embedder
 from harness.settings import get_settings
 from harness.tools import _probe
-from harness.tools._probe import Probe, Vocabulary
-from harness.tools._similarity import SimilarityIndex
-from harness.tools.builtin import BUILTIN
-from harness.tools.registry import ToolSpec
-from harness.tools.selection import (
+from harness.tools._odds import (
     WEIGHTS_FILE,
     ProbeWeights,
     SelectionWeights,
     SimilarityWeights,
 )
+from harness.tools._probe import Probe, Vocabulary
+from harness.tools._similarity import TAU, SimilarityIndex
+from harness.tools.builtin import BUILTIN
+from harness.tools.registry import ToolSpec
 
 NO_TOOL = "no tool"
 FILLINGS = 3  # of a form that has gaps
 SEED = 7
 PENALTY = 0.1  # of a weight's square, against one request's loss
+WEIGHT_PENALTY = 1e-4  # of a weight's square, against the mean loss
 FOLDS = 10
-SIGNALS = ("example", "description", "words")
+SIZES = (5, 10, 20, 40)  # of catalogues drawn from all the tools, and once all of them
+# What may be known of a built-in tool: it is in the classifier, it has examples, or neither.
+VIEWS = ("classifier", "examples", "description")
+# What the weights are of, in the order of the fit.
+COLUMNS = (
+    "probe.scale", "probe.bias",
+    "shown.example", "shown.description", "shown.words", "shown.bias",
+    "described.description", "described.words", "described.bias",
+    "request", "size",
+)  # fmt: skip
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -128,38 +138,101 @@ def fit_softmax(features: Floats, labels: Labels, classes: int) -> Floats:
 async def _fit_weights(
     specs: list[ToolSpec], train: Requests, held: Requests, probe: Probe, embedder: CachedEmbedder
 ) -> SelectionWeights:
-    odds = np.array(
-        [probe.scores(*each)[0] for each in zip(held.texts, held.vectors, strict=True)], np.float64
-    )
-    scale = _fit(odds[:, :, None], held.labels)
-    _report("classifier", odds[:, :, None], held.labels)
     foreign, asked = _foreign()
     everything = [*specs, *foreign]
     numbers = {spec.name: i for i, spec in enumerate(everything)}
     numbers[NO_TOOL] = len(everything)
-    request = np.concatenate(
-        [
-            _unseen_requests(specs, train, held),
-            [probe.scores(text, vector)[1] for text, vector in _embedded(asked, embedder)],
-        ]
-    )
     tried = _requests([*_development(), *asked], numbers, embedder)
-    weights = {}
-    for name, kept, used in (("shown", True, SIGNALS), ("described", False, SIGNALS[1:])):
-        # Tools without examples stand beside those with some: the odds must compare.
-        each = [spec if kept else spec.model_copy(update={"examples": []}) for spec in everything]
-        index = await SimilarityIndex.of(each, embedder)
-        signals = [index.signals(*one) for one in zip(tried.texts, tried.vectors, strict=True)]
-        table = np.array([[row[signal] for signal in used] for row in signals], np.float64)
-        spread = np.repeat(request[:, None], len(everything), axis=1)
-        table = np.concatenate([table.transpose(0, 2, 1), spread[:, :, None]], axis=2)
-        _report(name, table, tried.labels)
-        found = dict(zip((*used, "request", "bias"), _fit(table, tried.labels), strict=True))
-        weights[name] = SimilarityWeights(**({"example": 0.0} | _rounded(found)))
+    classes, requests = probe.scores(tried.texts, tried.vectors)
+    unseen = np.concatenate([_unseen_requests(specs, train, held), requests[len(held.labels) :]])
+    views = {
+        view: await _columns(view, everything, len(specs), tried, classes, unseen, embedder)
+        for view in VIEWS
+    }
+    cases = _cases(views, tried.labels)
+    _report(views, cases, tried.labels)
+    found = dict(zip(COLUMNS, _fit(cases), strict=True))
     return SelectionWeights(
-        version=1,
-        probe=ProbeWeights(**_rounded(dict(zip(("scale", "bias"), scale, strict=True)))),
-        **weights,
+        version=2,
+        probe=ProbeWeights(**_under("probe", found)),
+        shown=SimilarityWeights(**_under("shown", found)),
+        described=SimilarityWeights(example=0.0, **_under("described", found)),
+        request=round(float(found["request"]), 4),
+        size=round(float(found["size"]), 4),
+    )
+
+
+async def _columns(
+    view: str,
+    tools: list[ToolSpec],
+    builtin: int,
+    tried: Requests,
+    classes: NDArray[np.float32],
+    requests: Floats,
+    embedder: CachedEmbedder,
+) -> Floats:
+    """What each weight is multiplied with, float64 [n, tools, COLUMNS]; size is filled in later."""
+    shown = view == "examples"
+    each = [spec if shown else spec.model_copy(update={"examples": []}) for spec in tools]
+    index = await SimilarityIndex.of(each, embedder)
+    signals = index.signals(tried.texts, tried.vectors)
+    nearness = [signals.description, signals.words, np.ones_like(signals.words)]
+    table = np.zeros((*signals.words.shape, len(COLUMNS)))
+    table[:, :, 6:9] = np.stack(nearness, axis=2)
+    table[:, :, 9] = requests[:, None]
+    table[:, :, 10] = -1.0
+    if shown:
+        has = index.counts > 0
+        table[:, has, 3:6] = table[:, has, 6:9]
+        table[:, has, 2] = 1 + TAU * np.log(signals.near[:, has] / index.counts[has])
+        table[:, has, 6:9] = 0
+    if view == "classifier":
+        table[:, :builtin] = 0
+        table[:, :builtin, 0] = classes
+        table[:, :builtin, 1] = 1
+    return table
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Requests put to catalogues of several sizes.
+
+    Attributes:
+        columns: float64 [cases, tools, COLUMNS].
+        there: which of the tools are in the catalogue, [cases, tools].
+        labels: int64 [cases]; the number of tools for none.
+        requests: which request it is, int64 [cases].
+    """
+
+    columns: Floats
+    there: NDArray[np.bool_]
+    labels: Labels
+    requests: Labels
+
+    def of(self, kept: NDArray[np.bool_]) -> "Cases":
+        """Some of the cases."""
+        return Cases(self.columns[kept], self.there[kept], self.labels[kept], self.requests[kept])
+
+
+def _cases(views: dict[str, Floats], labels: Labels) -> Cases:
+    chooser = np.random.default_rng(SEED)
+    count, tools = next(iter(views.values())).shape[:2]
+    asked = np.flatnonzero(labels < tools)
+    columns, theres = [], []
+    for table in views.values():
+        for size in (*SIZES, tools):
+            there = chooser.random((count, tools)).argsort(1) < size
+            there[asked, labels[asked]] = True
+            sized = table.copy()
+            sized[:, :, 10] *= np.log(there.sum(1))[:, None]
+            columns.append(sized)
+            theres.append(there)
+    times = len(columns)
+    return Cases(
+        np.concatenate(columns),
+        np.concatenate(theres),
+        np.tile(labels, times),
+        np.tile(np.arange(count), times),
     )
 
 
@@ -171,13 +244,6 @@ def _foreign() -> tuple[list[ToolSpec], list[tuple[str, str]]]:
         ToolSpec(name=row["name"], description=row["description"], parameters={}) for row in rows
     ]
     return specs, [(request, row["name"]) for row in rows for request in row["requests"]]
-
-
-def _embedded(
-    labelled: list[tuple[str, str]], embedder: CachedEmbedder
-) -> list[tuple[str, NDArray[np.float32]]]:
-    texts = [text for text, _ in labelled]
-    return list(zip(texts, embedder.embed(texts), strict=True))
 
 
 def _unseen_requests(specs: list[ToolSpec], train: Requests, held: Requests) -> Floats:
@@ -199,44 +265,67 @@ def _unseen_requests(specs: list[ToolSpec], train: Requests, held: Requests) -> 
     return np.asarray(table[np.arange(len(table)), held.labels])
 
 
-def _fit(signals: Floats, labels: Labels) -> Floats:
-    """Weights of log-odds against no tool: the right tool's high and above the other tools'.
+def _fit(cases: Cases) -> Floats:
+    """Weights with which the right tool, or none, is the likeliest; float64 [COLUMNS]."""
+    tools = cases.there.shape[1]
+    rows = np.arange(len(cases.labels))
+    asked = cases.labels < tools
+    # Half for requests and half for the rest, whatever their numbers here.
+    share = np.where(asked, 0.5 / asked.sum(), 0.5 / (~asked).sum())
+    right = np.where(asked[:, None], cases.columns[rows, np.minimum(cases.labels, tools - 1)], 0.0)
 
-    Args:
-        signals: float64 [n, tools, signals].
-        labels: int64 [n]; `tools` for none.
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        chances = _shares(cases, weights)
+        slope = right - np.einsum("ct,ctw->cw", chances[:, :-1], cases.columns)
+        value = -(share * np.log(chances[rows, cases.labels])).sum()
+        penalty = WEIGHT_PENALTY * weights
+        return float(value + (penalty * weights).sum()), 2 * penalty - share @ slope
 
-    Returns:
-        float64 [signals + 1], the bias last.
-    """
-    asked = labels < signals.shape[1]
-    rows = np.flatnonzero(asked)
-
-    def loss(weights: Floats) -> float:
-        odds = signals @ weights[:-1] + weights[-1]
-        right = odds[rows, labels[rows]]
-        among = np.logaddexp.reduce(odds[rows], axis=1) - right
-        alone = np.where(asked, np.logaddexp(0, -odds.max(1)), np.logaddexp(0, odds.max(1)))
-        # Half for requests and half for the rest, whatever their numbers here.
-        balanced = (alone[asked].mean() + alone[~asked].mean()) / 2
-        return float(among.mean() + balanced + 1e-3 * (weights[:-1] ** 2).sum())
-
-    return np.asarray(minimize(loss, np.ones(signals.shape[2] + 1)).x)
+    start = np.ones(len(COLUMNS))
+    return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B").x)
 
 
-def _report(name: str, signals: Floats, labels: Labels) -> None:
+def _shares(cases: Cases, weights: Floats) -> Floats:
+    """The probability of each tool and, last, of none; float64 [cases, tools + 1]."""
+    odds = np.where(cases.there, cases.columns @ weights, -np.inf)
+    odds = np.hstack([odds, np.zeros((len(odds), 1))])
+    return np.asarray(np.exp(odds - np.logaddexp.reduce(odds, axis=1)[:, None]))
+
+
+def _report(views: dict[str, Floats], cases: Cases, labels: Labels) -> None:
+    """Print how well each view does among all tools, by folds of the requests."""
+    tools = cases.there.shape[1]
     folds = np.random.default_rng(SEED).permutation(len(labels)) % FOLDS
-    odds = np.zeros(signals.shape[:2])
+    chances = np.zeros((len(cases.labels), tools + 1))
     for fold in range(FOLDS):
-        weights = _fit(signals[folds != fold], labels[folds != fold])
-        odds[folds == fold] = signals[folds == fold] @ weights[:-1] + weights[-1]
-    asked = labels < signals.shape[1]
-    needed = odds.max(1) > 0
-    right = odds.argmax(1) == labels
+        left_out = folds[cases.requests] == fold
+        chances[left_out] = _shares(cases.of(left_out), _fit(cases.of(~left_out)))
+    times = len(SIZES) + 1
+    for number, view in enumerate(views):
+        last = (number * times + times - 1) * len(labels)
+        _print_accuracy(view, chances[last : last + len(labels)], labels)
+
+
+def _print_accuracy(view: str, chances: Floats, labels: Labels) -> None:
+    asked = labels < chances.shape[1] - 1
+    needed = chances[:, -1] < 0.5
+    right = chances[:, :-1].argmax(1) == labels
+    sure = chances[:, :-1].max(1)
+    bins = np.minimum((sure * 10).astype(int), 9)
+    gaps = [abs((sure - right)[bins == each].sum()) for each in range(10)]
     sys.stdout.write(
-        f"{name}: right tool first {right[asked].mean():.3f}, offered when needed "
-        f"{needed[asked].mean():.3f}, nothing offered when not {(~needed[~asked]).mean():.3f}\n"
+        f"{view}: right tool first {right[asked].mean():.3f}, offered when needed "
+        f"{needed[asked].mean():.3f}, nothing offered when not {(~needed[~asked]).mean():.3f}, "
+        f"calibration error {sum(gaps) / len(labels):.3f}\n"
     )
+
+
+def _under(prefix: str, weights: dict[str, float]) -> dict[str, float]:
+    return {
+        name.removeprefix(f"{prefix}."): round(float(weight), 4)
+        for name, weight in weights.items()
+        if name.startswith(f"{prefix}.")
+    }
 
 
 def _features(vocabulary: Vocabulary, requests: Requests) -> Floats:
@@ -271,10 +360,6 @@ def _development() -> list[tuple[str, str]]:
     lines = Path(__file__).with_name("requests.jsonl").read_text("utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     return [(row["request"], row["tool"] or NO_TOOL) for row in rows]
-
-
-def _rounded(weights: dict[str, float]) -> dict[str, float]:
-    return {name: round(float(weight), 4) for name, weight in weights.items()}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 import pytest
 
 from evals.datasets.loader import CatalogueTool, DatasetInfo, ToolQuery, ToolSet, load_tools
-from evals.tasks.tools import RANKED, catalogue_specs, evaluate_tools
+from evals.tasks.tools import RANKED, catalogue_specs, evaluate_tools, exemplars_of
 from harness.tools.selection import ToolSelector
 
 SCHEMA = {"type": "object", "properties": {}, "required": []}
@@ -45,8 +45,32 @@ async def test_what_is_chosen_is_what_the_production_selector_offers_first(
         assert row["chosen"] == (offered[0] if selection.needed else None)
 
 
+async def test_exemplars_vote(services, console):
+    data = ToolSet(
+        info=DatasetInfo(name="two", sha256="0" * 64, split="test"),
+        tools=(
+            CatalogueTool(name="zx1", description="Runs procedure one.", parameters=SCHEMA),
+            CatalogueTool(name="zx2", description="Runs procedure two.", parameters=SCHEMA),
+        ),
+        queries=(ToolQuery(id="a", split="test", text="ring the big bell", tools=("zx2",)),),
+    )
+    learned = [("ring the bell", "zx2"), ("shut the gate", "zx1")]
+    evaluation = await evaluate_tools(services, data, console=console, exemplars=learned)
+    assert evaluation.document.figures["top1"].value == 1
+    assert evaluation.document.settings["eval.exemplars"] == 2
+
+
+def test_so_many_exemplars_of_each_tool_are_taken():
+    data = load_tools("tune")
+    taken = [tool for _, tool in exemplars_of(data, 2)]
+    asked = [tool for query in data.queries for tool in query.tools]
+    assert {tool: taken.count(tool) for tool in asked} == {
+        tool: min(2, asked.count(tool)) for tool in asked
+    }
+
+
 async def test_a_selection_that_fails_is_wrong_in_every_count(services, console, monkeypatch):
-    async def broken(*_):
+    async def broken(*_, **__):
         raise RuntimeError("no embedder")
 
     monkeypatch.setattr(ToolSelector, "select", broken)

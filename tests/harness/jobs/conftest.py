@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -26,12 +25,13 @@ from harness.jobs.client import create_client
 from harness.llm.clients import ModelClients
 from harness.local.simulated._profile import Profile
 from harness.local.simulated.server import create_app
-from harness.models import Effect, Message, Status, ToolCall
+from harness.models import Effect, Message, Selection, Status, ToolCall, ToolScore
 from harness.services import Services
 from harness.settings import Settings
 from harness.store import Store, Subscriber
 from harness.store.results import ImportedMessage
 from harness.tools.builtin import BUILTIN
+from harness.tools.exemplars import Exemplars
 from harness.tools.registry import Example, Registry, tool
 
 PATIENCE_S = 60
@@ -73,9 +73,10 @@ class OfferAll:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    async def select(self, query: str, k: int) -> SimpleNamespace:
-        names = self._registry.names()
-        return SimpleNamespace(needed=True, candidates=[SimpleNamespace(name=n) for n in names])
+    async def select(self, text: str, k: int, **given: Any) -> Selection:
+        self.given = given
+        scores = [ToolScore(name=name, score=0.5) for name in self._registry.names()]
+        return Selection(needed=True, candidates=scores, scores=scores, why="all of them")
 
 
 class Worker:
@@ -204,6 +205,7 @@ async def start_worker(
                 gatherer=ContextGatherer(live, memory, settings),
                 registry=registry,
                 selector=OfferAll(registry),
+                exemplars=Exemplars(ephemeral_chroma, embedder),
                 models=models,
                 inngest=create_client(settings),
             )

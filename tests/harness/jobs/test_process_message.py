@@ -87,7 +87,7 @@ async def test_memory_that_fails_costs_the_memory_alone(start_worker):
 
 
 async def test_selection_that_fails_costs_the_tools_alone(worker):
-    async def broken(*_):
+    async def broken(*_, **__):
         raise RuntimeError("no embedder")
 
     worker.services.selector.select = broken

@@ -4,9 +4,11 @@ from harness.models import (
     ContextRecord,
     Effect,
     Failure,
+    Selection,
     ShownMemory,
     Status,
     ThreadSummary,
+    ToolScore,
     Usage,
 )
 from harness.store import ImportedMessage, PlannedCall, Store, StoreError
@@ -48,11 +50,16 @@ async def test_a_completed_message_keeps_its_answer_and_passes_the_turn(store, u
     await store.begin(second, "run-2")
     usage = Usage(prompt_tokens=5, completion_tokens=2)
     shown = [ShownMemory(source="m", score=0.5, text="x")]
-    ended = await store.complete(first.message_key, "fine", "simulated", usage, 12.5, shown)
+    score = ToolScore(name="ring", score=0.75)
+    selection = Selection(needed=True, candidates=[score], scores=[score], why="a bell")
+    ended = await store.complete(
+        first.message_key, "fine", "simulated", usage, 12.5, shown, selection=selection
+    )
     answer = (await store.read_message(first.message_key)).assistant
     assert (ended.applied, ended.status, ended.next) == (True, "completed", second.message_key)
     assert (answer.content, answer.usage, answer.latency_ms) == ("fine", usage, 12.5)
     assert answer.shown == shown
+    assert answer.selection == selection
 
 
 async def test_a_completed_message_keeps_what_it_was_shown_and_its_budget(store, user_id, sent):

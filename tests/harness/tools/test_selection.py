@@ -1,11 +1,17 @@
+import asyncio
+import math
+from typing import ClassVar
+
 import pytest
 
 from harness.context.embeddings import CachedEmbedder
-from harness.models import Effect
+from harness.models import Effect, Selection
 from harness.tools import _probe
+from harness.tools import selection as selection_module
+from harness.tools._similarity import SimilarityIndex
 from harness.tools.builtin import BUILTIN
 from harness.tools.registry import ToolSpec, example
-from harness.tools.selection import MARGIN, MOST_SCORES, ToolSelector, message_parts
+from harness.tools.selection import MARGIN, MOST_SCORES, ToolSelector
 
 SPECS = [each.spec for each in BUILTIN]
 REQUESTS = [
@@ -73,6 +79,10 @@ def selector(minilm: CachedEmbedder) -> ToolSelector:
     return ToolSelector(minilm, SPECS)
 
 
+def scores_of(selection: Selection) -> dict[str, float]:
+    return {each.name: each.score for each in selection.scores}
+
+
 @pytest.mark.parametrize(("request_", "tool"), REQUESTS)
 async def test_a_request_is_offered_its_tool_first(selector, request_, tool):
     selection = await selector.select(request_, 3)
@@ -108,8 +118,8 @@ async def test_tools_far_behind_the_best_are_not_offered(minilm):
     selector = ToolSelector(minilm, [GARDEN, INVOICES])
     selection = await selector.select("Please water the plants in the rose bed", 2)
     assert [candidate.name for candidate in selection.candidates] == ["water_plants"]
-    odds = {name: score / (1 - score) for name, score in selection.scores.items()}
-    assert odds["water_plants"] > odds["sendInvoice"] * 2.718**MARGIN
+    scores = scores_of(selection)
+    assert scores["water_plants"] > scores["sendInvoice"] * math.exp(MARGIN)
 
 
 async def test_a_tool_without_examples_is_found_by_its_description(minilm):
@@ -125,7 +135,7 @@ async def test_examples_help_where_the_description_does_not(minilm):
     )
     text = "the tomatoes need something to drink"
     scores = [
-        (await ToolSelector(minilm, [spec, INVOICES]).select(text, 1)).scores["zx1"]
+        scores_of(await ToolSelector(minilm, [spec, INVOICES]).select(text, 1))["zx1"]
         for spec in (mute, taught)
     ]
     assert scores[1] > scores[0]
@@ -140,8 +150,9 @@ async def test_another_tool_of_a_known_name_is_judged_by_its_own_description(min
 async def test_a_selection_says_what_it_found_and_why(selector):
     selection = await selector.select("calculate 3 + 4", 3)
     assert len(selection.scores) == MOST_SCORES
-    assert set(selection.scores) < {spec.name for spec in SPECS}
-    assert selection.why.startswith("calculate serves better than no tool with probability")
+    assert set(scores_of(selection)) < {spec.name for spec in SPECS}
+    assert selection.why.startswith("some tool serves with probability")
+    assert "it is calculate with" in selection.why
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n"])
@@ -178,14 +189,128 @@ def test_the_packaged_classifier_was_fitted_on_the_tools_there_are():
     assert fitted == {spec.name: spec.description for spec in SPECS}
 
 
-def test_a_message_is_looked_at_whole_and_by_its_last_sentences():
-    assert message_parts("Just this one") == ["Just this one"]
-    assert message_parts("Hello. Open it!\nNow?") == [
-        "Hello. Open it!\nNow?",
-        "Hello.",
-        "Open it!",
-        "Now?",
+MANY = [
+    ToolSpec(name=name, description=description, parameters={})
+    for name, description in [
+        ("play_music", "Play a song, an album or a station on the speakers."),
+        ("set_thermostat", "Set the temperature of a room."),
+        ("turn_lights", "Switch lamps in the house on or off."),
+        ("book_table", "Reserve a table at a restaurant."),
+        ("translate_text", "Translate a text into another language."),
+        ("track_parcel", "Say where a parcel is and when it arrives."),
+        ("find_recipe", "Find a recipe for a dish or for ingredients."),
+        ("lock_door", "Lock or unlock a door of the house."),
     ]
-    parts = message_parts(" ".join(f"S{i}." for i in range(50)))
-    assert parts[-1] == "S49."
-    assert len(parts) == 6
+]
+# Nothing that anybody would ask for here.
+FILLERS = [
+    ToolSpec(name=f"assay_{i}", description=f"Assay sample {i} of a {rock} core.", parameters={})
+    for i, rock in enumerate(["basalt", "gneiss", "slate", "quartz", "shale"] * 40)
+]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Play some jazz, switch off the lamps in the hall and lock the front door.",
+        "Turn off the kitchen lamps. Then lock the back door. Put on a song by Nina Simone!",
+    ],
+)
+async def test_a_request_for_three_things_finds_three_tools(minilm, text):
+    selection = await ToolSelector(minilm, MANY).select(text, 3)
+    offered = {candidate.name for candidate in selection.candidates}
+    assert offered == {"play_music", "turn_lights", "lock_door"}
+
+
+@pytest.mark.parametrize(
+    ("previous", "text", "tool"),
+    [
+        ("What time is it in Oslo?", "and in Tokyo?", "current_time"),
+        ("how much is 18 times 7?", "now divide the same by 3 instead", "calculate"),
+        ("Open notes/today.md please", "do it again for the other file", "view_file"),
+        ("what is in the garage folder?", "what about the attic one?", "list_tree"),
+    ],
+)
+async def test_a_message_that_goes_on_is_offered_what_the_one_before_needed(
+    selector, previous, text, tool
+):
+    selection = await selector.select(text, 5, previous=previous)
+    assert tool in {candidate.name for candidate in selection.candidates[:2]}
+
+
+@pytest.mark.parametrize(
+    "text", ["Thanks, that was all.", "Great, good night!", "I see. My aunt lives there."]
+)
+async def test_a_message_that_does_not_go_on_needs_no_tool_for_the_one_before(selector, text):
+    assert not (await selector.select(text, 5, previous="What time is it in Oslo?")).needed
+
+
+@pytest.mark.parametrize(
+    ("text", "needed"),
+    [
+        ("make the bedroom two degrees warmer please", True),
+        ("Where is my parcel?", True),
+        ("My sister moved to Leeds last spring and likes it there.", False),
+        ("Thank you so much, you are very kind.", False),
+    ],
+)
+async def test_whether_a_tool_is_needed_does_not_hang_on_how_many_there_are(minilm, text, needed):
+    for specs in (MANY, [*MANY, *FILLERS]):
+        assert (await ToolSelector(minilm, specs).select(text, 5)).needed is needed
+
+
+async def test_chances_are_those_of_one_tool_being_the_right_one(selector):
+    for text in (REQUESTS[0][0], NO_TOOL[0]):
+        scores = scores_of(await selector.select(text, 5))
+        assert 0 <= sum(scores.values()) <= 1.001
+
+
+async def test_tools_that_come_and_go_are_selected_at_once_and_only_new_ones_embedded(minilm):
+    class Counting:
+        name, dimensions = "counting", minilm.dimensions
+        embedded: ClassVar[list[str]] = []
+
+        def embed(self, texts):
+            self.embedded += texts
+            return minilm.embed(texts)
+
+    embedder = CachedEmbedder(Counting(), ttl_s=0)
+    selector = ToolSelector(embedder, [GARDEN, INVOICES])
+    await selector.prepare()
+    assert len(Counting.embedded) == 2
+    await selector.update([GARDEN, MANY[0]])
+    assert len(Counting.embedded) == 3
+    scores = scores_of(await selector.select("Please water the plants", 1))
+    assert set(scores) == {"water_plants", "play_music"}
+    embedder.close()
+
+
+async def test_until_new_tools_are_ready_the_ones_before_are_selected(minilm, monkeypatch):
+    selector = ToolSelector(minilm, [GARDEN, INVOICES])
+    await selector.prepare()
+    ready = asyncio.Event()
+    make = SimilarityIndex.of
+
+    async def slow(*given):
+        await ready.wait()
+        return await make(*given)
+
+    monkeypatch.setattr(SimilarityIndex, "of", slow)
+    updating = asyncio.create_task(selector.update([MANY[0]]))
+    await asyncio.sleep(0)
+    assert (await selector.select("water the plants", 1)).candidates[0].name == "water_plants"
+    ready.set()
+    await updating
+    assert set(scores_of(await selector.select("water the plants", 1))) == {"play_music"}
+
+
+async def test_tools_that_take_long_to_embed_cost_the_tools_alone(minilm, monkeypatch):
+    async def never(*_):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(SimilarityIndex, "of", never)
+    monkeypatch.setattr(selection_module, "PREPARE_WAIT_S", 0.01)
+    selector = ToolSelector(minilm, [GARDEN])
+    selection = await selector.select("water the plants", 1)
+    assert (selection.needed, selection.why) == (False, "the tools are still being prepared")
+    selector._preparing.cancel()

@@ -13,6 +13,7 @@ import {
   messagesOf,
   newSent,
   newThread,
+  SELECTION,
   startAttempt,
   streamingMessage,
 } from "./support/given.js";
@@ -65,6 +66,15 @@ describeFunctions("the end of a message", (backend) => {
       context,
     });
     expect(await answerOf(backend, key)).toMatchObject({ shown, context });
+  });
+
+  it("keeps which tools the answer's model was offered, where its worker says so", async () => {
+    const told = await streamingMessage(backend);
+    await complete(backend, told.key, "Done.", SELECTION);
+    expect((await answerOf(backend, told.key)).selection).toEqual(SELECTION);
+    const untold = await streamingMessage(backend);
+    await complete(backend, untold.key, "Done.");
+    expect(await answerOf(backend, untold.key)).not.toHaveProperty("selection");
   });
 
   it("is final, whichever end comes later", async () => {

@@ -72,6 +72,8 @@ async def test_the_answer_streams_in_the_response_and_is_kept_at_its_end(
     assert (exchange.user.content, exchange.assistant.content) == ("tell me", text)
     assert (exchange.assistant.status, exchange.assistant.flow) == ("completed", "inline")
     assert 0 < exchange.assistant.context.tokens["message"] < exchange.assistant.context.budget
+    assert not exchange.assistant.selection.needed
+    assert exchange.assistant.selection.scores
 
 
 async def test_closing_the_request_loses_the_answer(old_api, browser, store, thread):

@@ -78,7 +78,22 @@ export async function append(
   return await backend.admin.mutation(internal.worker.append, { messageKey, attempt, seq, texts });
 }
 
-export async function complete(backend: Backend, messageKey: string, content = "Done.") {
+export const SELECTION = {
+  needed: true,
+  candidates: [{ name: "ring", score: 0.75 }],
+  scores: [
+    { name: "ring", score: 0.75 },
+    { name: "_knock", score: 0.125 },
+  ],
+  why: "ring serves best",
+};
+
+export async function complete(
+  backend: Backend,
+  messageKey: string,
+  content = "Done.",
+  selection?: typeof SELECTION,
+) {
   return await backend.admin.mutation(internal.worker.complete, {
     messageKey,
     content,
@@ -86,6 +101,7 @@ export async function complete(backend: Backend, messageKey: string, content = "
     usage: { promptTokens: 10, completionTokens: 2, cachedTokens: 0 },
     latencyMs: 12.5,
     shown: [{ source: "memory", score: 0.5, text: "a memory" }],
+    ...(selection && { selection }),
   });
 }
 
