@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 import inngest
 
@@ -27,6 +27,16 @@ if TYPE_CHECKING:  # chromadb and onnxruntime take seconds to import
 
 log = logging.getLogger(__name__)
 RETRIEVE_TIMEOUT_S = 5.0
+
+
+class Forgetter(Protocol):
+    """Keeps something of users beside Convex, and forgets it when asked; each may be repeated."""
+
+    async def forget_thread(self, user_id: str, thread_id: str) -> None:
+        """Forget what is kept of a thread."""
+
+    async def forget_user(self, user_id: str) -> None:
+        """Forget everything that is kept of a user."""
 
 
 @dataclass
@@ -57,6 +67,11 @@ class Services:
         at: TracebackType | None,
     ) -> None:
         await self.close()
+
+    @property
+    def forgetters(self) -> list[Forgetter]:
+        """Everything that has to hear when a thread or a user is removed."""
+        return [self.memory]
 
     async def close(self) -> None:
         """Close every connection."""
