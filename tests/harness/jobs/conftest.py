@@ -85,6 +85,7 @@ class Worker:
         self.store = services.store
         self.model_url = model_url
         self.effects = effects  # what the tool `ring` did
+        self.inngest_url = services.settings.inngest_base_url
         self.user_id = f"user_{secrets.token_hex(8)}"
 
     async def thread(self) -> str:
@@ -139,6 +140,16 @@ class Worker:
 
         async def look() -> bool:
             return await self.services.memory.count(self.user_id) >= count
+
+        return await self.until(look)
+
+    async def ends(self, key: str, status: str) -> bool:
+        """Waits until the run of a message has this status in Inngest."""
+
+        async def look() -> bool:
+            async with httpx.AsyncClient(base_url=self.inngest_url) as client:
+                runs = (await client.get(f"/v1/events/{key}/runs")).json()["data"]
+            return bool(runs) and all(run["status"] == status for run in runs)
 
         return await self.until(look)
 
