@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # chromadb and onnxruntime take seconds to import
     from chromadb.api import ClientAPI
 
     from harness.context.gather import ContextGatherer, KnowledgeBase
+    from harness.context.knowledge import Knowledge
     from harness.context.memory import Memory
     from harness.context.retriever import Hit
     from harness.llm.clients import ModelClients
@@ -50,6 +51,7 @@ class Services:
     settings: Settings
     store: "Store"
     memory: "Memory"
+    knowledge: "Knowledge"
     gatherer: "ContextGatherer"
     registry: "Registry"
     selector: "ToolSelector"
@@ -120,6 +122,7 @@ async def build_services(settings: Settings) -> Services:
     """
     from harness.context.embeddings import build_embedder
     from harness.context.gather import ContextGatherer
+    from harness.context.knowledge import Knowledge
     from harness.context.memory import Memory
     from harness.context.ranker import load_ranker
     from harness.jobs.client import create_client
@@ -137,18 +140,26 @@ async def build_services(settings: Settings) -> Services:
     closing.push_async_callback(models.close)
     embedder = await asyncio.to_thread(build_embedder, settings)
     closing.callback(embedder.close)
+    chroma = cast("ClientAPI", _LateChroma(settings.chroma_url))
     memory = Memory(
-        cast("ClientAPI", _LateChroma(settings.chroma_url)),
+        chroma,
         embedder,
         retriever=settings.retriever,
         ranker=load_ranker(settings.ranker) if settings.ranker else None,
     )
+    knowledge = Knowledge(chroma, embedder)
     registry = Registry(BUILTIN)
     return Services(
         settings=settings,
         store=store,
         memory=memory,
-        gatherer=ContextGatherer(store, cast("Memory", _Forgiving(memory)), settings),
+        knowledge=knowledge,
+        gatherer=ContextGatherer(
+            store,
+            cast("Memory", _Forgiving(memory)),
+            settings,
+            cast("Knowledge", _Forgiving(knowledge)),
+        ),
         registry=registry,
         selector=ToolSelector(embedder, registry.specs()),
         models=models,

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 
 from harness.context.embeddings import CachedEmbedder, build_embedder
 from harness.context.gather import ContextGatherer
+from harness.context.knowledge import Knowledge
 from harness.context.memory import Memory
 from harness.events import MessageSent, message_key
 from harness.jobs import functions
@@ -205,6 +206,7 @@ async def start_worker(
                 settings=settings,
                 store=store,
                 memory=memory,
+                knowledge=Knowledge(ephemeral_chroma, embedder),
                 gatherer=ContextGatherer(store, memory, settings),
                 registry=registry,
                 selector=OfferAll(registry),
