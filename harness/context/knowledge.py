@@ -218,9 +218,10 @@ class Knowledge:
     def _spoken(self, each: Passage) -> str:
         """The passage as it is embedded: where it stands belongs to its meaning."""
         title = each.title
-        while BETWEEN in title and self._count(title) > TITLE_TOKENS:
-            title = title.partition(BETWEEN)[2]  # the innermost heading says most
-        return f"{title[: TITLE_TOKENS * CHARS_PER_TOKEN]}\n{each.text}"
+        while self._count(title) > TITLE_TOKENS:
+            # The innermost heading says most.
+            title = title.partition(BETWEEN)[2] or title[: len(title) // 2]
+        return f"{title}\n{each.text}"
 
 
 @dataclass(frozen=True)

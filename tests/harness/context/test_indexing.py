@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from harness.context.indexing import BATCH, catch_up
+from harness.context.indexing import BATCH, catch_up, find_places, reindex
 from harness.context.memory import Memory
 from harness.context.retriever import Scope
 from harness.events import MessageSent, message_key
@@ -187,4 +187,111 @@ async def test_a_record_of_a_thread_that_is_gone_is_found_by_the_next_look(
     await memory.index(user_id, thread, [new_message("kite")])  # and its process died
     await store.remove_thread(thread, user_id)
     assert await follow(thread)
+    assert await memory.count(user_id) == 0
+
+
+@pytest.fixture
+def again(store, memory, user_id):
+    """Re-indexes everything of `user_id`; answers what it did, and the progress it told."""
+
+    async def run(memory=memory):
+        told = []
+        done = await reindex(store, memory, await find_places(store, user_id), told.append)
+        return (done.embedded, done.known, done.threads), sum(told)
+
+    return run
+
+
+async def test_reindexing_fills_another_embedders_memory(
+    chroma, store, user_id, thread, past, follow, again, embedder, word_embedder, remembered
+):
+    contents = [f"kite {number:03}" for number in range(BATCH + 9)]
+    await past(thread, *contents)
+    await past(await store.create_thread(user_id, "another"), "kite x", " ")
+    await follow(thread)
+    word_embedder.name += "-2"
+    other = Memory(chroma, embedder)
+    assert await again(other) == ((BATCH + 10, 0, 2), BATCH + 11)
+    assert await remembered(other) == [*contents, "kite x"]
+    word_embedder.embedded.clear()
+    assert await follow(thread, memory=other)  # what a run would do has been done
+    assert word_embedder.embedded == []
+
+
+async def test_reindexing_again_embeds_nothing(thread, past, again, word_embedder):
+    await past(thread, "kite one", "kite two")
+    assert await again() == ((2, 0, 1), 2)
+    word_embedder.embedded.clear()
+    assert await again() == ((0, 2, 1), 2)
+    assert word_embedder.embedded == []
+
+
+async def test_an_interrupted_reindexing_goes_on(
+    thread, past, again, memory, user_id, word_embedder
+):
+    await past(thread, *(f"kite {number}" for number in range(2 * BATCH)))
+    embed, calls = word_embedder.embed, 0
+
+    def interrupted(texts):
+        nonlocal calls
+        calls += 1
+        if calls > BATCH // 16:  # in the middle of the second batch
+            raise asyncio.CancelledError
+        return embed(texts)
+
+    word_embedder.embed = interrupted
+    with pytest.raises(asyncio.CancelledError):
+        await again()
+    word_embedder.embed = embed
+    assert await memory.count(user_id) == BATCH
+    assert await again() == ((BATCH, BATCH, 1), 2 * BATCH)
+
+
+async def test_reindexing_brings_back_what_was_lost(
+    chroma, thread, past, follow, again, memory, user_id, remembered
+):
+    await past(thread, "kite one", "kite two")
+    await follow(thread)
+    chroma.delete_collection(memory.vectors._name(user_id))
+    assert await again() == ((2, 0, 1), 2)
+    assert await remembered() == ["kite one", "kite two"]
+
+
+async def test_reindexing_of_everybody_goes_through_every_user(
+    store, user_id, other_user_id, past, memory
+):
+    threads = {user: await store.create_thread(user, "t") for user in (user_id, other_user_id)}
+    for thread_id in threads.values():
+        await past(thread_id, "kite")
+    places = await find_places(store)
+    assert threads.items() <= {place.user_id: place.thread_id for place in places}.items()
+    assert {place.messages for place in places if place.user_id in threads} == {1}
+
+
+async def test_what_other_embedders_made_is_dropped_when_asked(
+    chroma, thread, past, follow, memory, user_id, embedder, word_embedder, remembered
+):
+    await past(thread, "kite")
+    await follow(thread)
+    word_embedder.name += "-2"
+    other = Memory(chroma, embedder)
+    await follow(thread, memory=other)
+    assert await other.drop_others(user_id) == 1
+    assert await remembered(other) == ["kite"]
+    assert await other.drop_others(user_id) == 0
+
+
+@pytest.mark.parametrize("what", ["thread", "user"])
+async def test_forgetting_takes_what_every_embedder_has(
+    chroma, thread, past, follow, memory, user_id, embedder, word_embedder, what
+):
+    await past(thread, "kite")
+    await follow(thread)
+    first, word_embedder.name = word_embedder.name, f"{word_embedder.name}-2"
+    other = Memory(chroma, embedder)
+    if what == "thread":
+        await other.forget_thread(user_id, thread)
+    else:
+        await other.forget_user(user_id)
+    word_embedder.name = first
     assert await memory.count(user_id) == 0

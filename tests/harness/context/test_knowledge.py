@@ -5,7 +5,7 @@ import pytest
 from harness.context.embeddings import CachedEmbedder
 from harness.context.folder import find_files
 from harness.context.knowledge import CHUNK_TOKENS, TITLE_TOKENS, Knowledge
-from harness.context.minilm import MAX_TOKENS
+from harness.context.minilm import MAX_TOKENS, token_counter
 from harness.errors import HarnessError
 
 KITES = "# Kites\n\nFly them high.\n\n## Repair\n\nGlue the torn paper sail with paste.\n"
@@ -213,8 +213,6 @@ class Recording:
 
 
 async def test_a_chunk_fits_the_embedders_window_with_its_title(chroma, folder, word_embedder):
-    from harness.context.minilm import token_counter
-
     long = " ".join(f"word{number} ünd-" for number in range(2000))
     heading = "heading " * 50
     (folder / f"{'deep' * 40}.md").write_text(f"# {heading}\n\n## {heading}\n\n{long}\n")
