@@ -15,7 +15,7 @@ async def index_memory(run: Run) -> None:
     """Index what memory misses of the run's thread, in as many steps as that takes.
 
     It is a step of the message's own run, after its thread is free: a function of its own took more
-    processor time (README.md of harness/context has the figures).
+    processor time (harness/context/README.md has the figures).
     """
     services, sent = run.services, run.sent
     indexing = partial(
