@@ -17,7 +17,7 @@ from harness.context.retriever import Hit
 BETWEEN = " › "  # a document's path and its headings
 ROLE = "document"
 
-# As for messages (hybrid.Recipe), but for the shares of neighbours and sessions.
+# Set by hand, as messages' were before any were learned: no labelled set of documents is here.
 WEIGHTS = {"lexical": 1.0, "dense": 0.75}
 FULL_MATCH = 0.4
 
