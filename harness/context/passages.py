@@ -17,7 +17,7 @@ from harness.context.retriever import Hit
 BETWEEN = " › "  # a document's path and its headings
 ROLE = "document"
 
-# Set by hand, as messages' were before any were learned: no labelled set of documents is here.
+# Set by hand, as those of messages were at first: there is no labelled set of documents yet.
 WEIGHTS = {"lexical": 1.0, "dense": 0.75}
 FULL_MATCH = 0.4
 
