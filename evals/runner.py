@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 import polars as pl
 from rich.console import Console
 
-from evals.progress import SampleProgress
+from harness.progress import CountedProgress
 
 Row = dict[str, Any]
 
@@ -52,7 +52,7 @@ async def run_samples(
     """
     rows: dict[str, Row] = {}
     waiting: Iterator[SampleT] = iter(samples)
-    with SampleProgress(label, len(samples), console) as progress:
+    with CountedProgress(label, len(samples), console) as progress:
 
         async def take_turns() -> None:
             for sample in waiting:

@@ -64,6 +64,22 @@ class ThreadFree(Event):
     message_key: str
 
 
+class ThreadDeleted(Event):
+    """A user removed a thread of theirs: nothing of it may stay, and its runs end."""
+
+    event_name: ClassVar[str] = "chat/thread.deleted"
+    thread_id: str
+    user_id: str
+
+
+class UserDeleted(Event):
+    """A user removed themselves with everything of theirs; `asked_at` in milliseconds UTC."""
+
+    event_name: ClassVar[str] = "chat/user.deleted"
+    user_id: str
+    asked_at: int
+
+
 def message_key(user_id: str, thread_id: str, idempotency_key: str) -> str:
     """The id of a message's event, the same for every resend of it.
 

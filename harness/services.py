@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 import inngest
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # chromadb and onnxruntime take seconds to import
 
     from harness.context.gather import ContextGatherer, KnowledgeBase
     from harness.context.history import HistoryItem
+    from harness.context.knowledge import Knowledge
     from harness.context.live_store import LiveStore
     from harness.context.memory import Memory
     from harness.context.retriever import Hit
@@ -34,6 +35,16 @@ log = logging.getLogger(__name__)
 RETRIEVE_TIMEOUT_S = 5.0
 
 
+class Forgetter(Protocol):
+    """Keeps something of users beside Convex, and forgets it when asked; each may be repeated."""
+
+    async def forget_thread(self, user_id: str, thread_id: str) -> None:
+        """Forget what is kept of a thread."""
+
+    async def forget_user(self, user_id: str) -> None:
+        """Forget everything that is kept of a user."""
+
+
 @dataclass
 class Services:
     """The parts that answer a message; an async context manager that closes them.
@@ -46,6 +57,7 @@ class Services:
     store: "Store"
     live: "LiveStore"
     memory: "Memory"
+    knowledge: "Knowledge"
     gatherer: "ContextGatherer"
     registry: "Registry"
     selector: "ToolSelector"
@@ -64,6 +76,11 @@ class Services:
         at: TracebackType | None,
     ) -> None:
         await self.close()
+
+    @property
+    def forgetters(self) -> list[Forgetter]:
+        """Everything that has to hear when a thread or a user is removed."""
+        return [self.memory, self.exemplars]
 
     async def close(self) -> None:
         """Close every connection."""
@@ -130,6 +147,7 @@ async def build_services(settings: Settings) -> Services:
     """
     from harness.context.embeddings import build_embedder
     from harness.context.gather import ContextGatherer
+    from harness.context.knowledge import Knowledge
     from harness.context.live_store import LiveStore
     from harness.context.memory import Memory
     from harness.context.ranker import load_ranker
@@ -161,6 +179,7 @@ async def build_services(settings: Settings) -> Services:
         retriever=settings.retriever,
         ranker=load_ranker(settings.ranker) if settings.ranker else None,
     )
+    knowledge = Knowledge(chroma, embedder)
     exemplars = Exemplars(chroma, embedder)
     closing.push_async_callback(exemplars.aclose)
     registry = Registry(BUILTIN)
@@ -171,7 +190,13 @@ async def build_services(settings: Settings) -> Services:
         store=store,
         live=live,
         memory=memory,
-        gatherer=ContextGatherer(live, cast("Memory", _Forgiving(memory)), settings),
+        knowledge=knowledge,
+        gatherer=ContextGatherer(
+            live,
+            cast("Memory", _Forgiving(memory)),
+            settings,
+            cast("KnowledgeBase", _Forgiving(knowledge)),
+        ),
         registry=registry,
         selector=selector,
         exemplars=exemplars,

@@ -9,11 +9,11 @@ from rich.console import Console
 from evals.embedding import embedder_engines, timed
 from evals.figures import Document, build_document, figure, print_figures, public_settings
 from evals.figures import write_document as write
-from evals.progress import SampleProgress
 from evals.stack import measuring_stack
 from evals.tracking import keep_run
 from harness.errors import HarnessError
 from harness.local.environment import PARTS
+from harness.progress import CountedProgress
 from harness.services import build_services
 from harness.settings import SIMULATED_MODEL, Settings, get_settings
 from loadtest.arrivals import Arrivals, schedule
@@ -105,7 +105,7 @@ async def measured_load(
         model: which model answers.
     """
     total = len(schedule(rate, duration_s, arrivals, seed))
-    with SampleProgress(f"load {scenario}", total, console) as progress:
+    with CountedProgress(f"load {scenario}", total, console) as progress:
 
         def on_progress(counts: dict[str, int]) -> None:
             while progress.done < counts["finished"] + counts["refused"]:

@@ -102,7 +102,7 @@ async def evaluate_retrieval(
         )
     finally:
         for user_id in users.values():
-            await services.memory.delete_user(user_id)
+            await services.memory.forget_user(user_id)
     figures = _figures(rows) | {
         "indexed_per_s": figure(turns / indexed_s, "messages/s", turns),
         "seconds": figure(time.perf_counter() - started, "s"),

@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.chat.errors import ApiError, ErrorCode
 from harness.context.gather import GatheredContext
+from harness.context.indexing import catch_up
 from harness.events import MessageSent
 from harness.llm.errors import ModelError
 from harness.llm.models import fallbacks, resolve_model
@@ -30,6 +31,7 @@ from harness.tools.registry import ToolSpec
 
 _ALL_ORDERS = 2**53  # the message has no order until it is kept
 _RUN_ID = "inline"
+_INDEX_WITHIN_S = 10.0
 _log = get_logger("harness.inline")
 
 Emit = Callable[[str, dict[str, Any]], Awaitable[None]]
@@ -219,12 +221,10 @@ async def _keep(
 
 
 async def _remember(services: Services, sent: MessageSent) -> None:
-    exchange = await services.store.read_message(sent.message_key)
-    if exchange is None:
-        return
-    messages = [part for part in (exchange.user, exchange.assistant) if part and part.content]
     try:
-        await services.memory.index(sent.user_id, sent.thread_id, messages)
+        await catch_up(
+            services.store, services.memory, sent.user_id, sent.thread_id, _INDEX_WITHIN_S
+        )
     except Exception as error:  # the answer is kept; memory is the lesser loss
         _log.warning("exchange not indexed", message_key=sent.message_key, error=str(error))
 

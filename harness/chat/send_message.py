@@ -33,6 +33,11 @@ class Caches:
     )
     acks: TTLCache[str, Ack] = field(default_factory=lambda: TTLCache(maxsize=10_000, ttl=600.0))
 
+    def forget_user(self, user_id: str) -> None:
+        """Forget every thread of a user."""
+        for place in [place for place in self.threads if place[0] == user_id]:
+            self.threads.pop(place, None)
+
 
 @dataclass(frozen=True)
 class Sending:

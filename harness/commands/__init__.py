@@ -4,13 +4,15 @@ from collections.abc import Callable
 
 import typer
 
-from harness.commands import chat, doctor, local, token, ui, up
+from harness.commands import chat, doctor, index, local, reindex, token, ui, up
 
 # By name, so that the command line knows which need no other package.
 REGISTER: dict[str, Callable[[typer.Typer], None]] = {
     "up": up.register,
     "chat": chat.register,
     "doctor": doctor.register,
+    "index": index.register,
+    "reindex": reindex.register,
     "token": token.register,
     "local": local.register,
     "ui": ui.register,

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
+INTERRUPTED = 130  # the exit code of a command that a signal ended: 128 + SIGINT
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

@@ -68,13 +68,21 @@ class Memory:
             return []
         return await self._retriever.retrieve(query, k, scope)
 
-    async def delete_thread(self, user_id: str, thread_id: str) -> None:
-        """Forget a thread."""
+    async def known(self, user_id: str, ids: Sequence[str]) -> set[str]:
+        """Which of these messages are remembered, with this embedder's vectors."""
+        return await asyncio.to_thread(self.vectors.known, user_id, ids)
+
+    async def forget_thread(self, user_id: str, thread_id: str) -> None:
+        """Forget a thread, also what another embedder has of it."""
         await asyncio.to_thread(self.vectors.delete_thread, user_id, thread_id)
 
-    async def delete_user(self, user_id: str) -> None:
-        """Forget a user."""
+    async def forget_user(self, user_id: str) -> None:
+        """Forget a user, also what another embedder has of them."""
         await asyncio.to_thread(self.vectors.delete_user, user_id)
+
+    async def drop_others(self, user_id: str | None = None) -> int:
+        """Remove what other embedders have, of one user or of all; answers how many collections."""
+        return await asyncio.to_thread(self.vectors.drop_others, user_id)
 
     async def count(self, user_id: str) -> int:
         """How many messages of a user are remembered."""

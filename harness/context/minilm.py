@@ -1,6 +1,7 @@
 """all-MiniLM-L6-v2 on the CPU, from a package that carries its weights."""
 
 import hashlib
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import cast
@@ -76,6 +77,18 @@ class MiniLMEmbedder:
             mask[i, : len(row)] = 1
         (vectors,) = self._session.run(["vectors"], {"ids": ids, "mask": mask})
         return cast(NDArray[np.float32], vectors)
+
+
+def token_counter() -> Callable[[str], int]:
+    """What counts a text's tokens as the model does, its two marks included.
+
+    Raises:
+        HarnessError: the package of weights is missing.
+    """
+    tokenizer = Tokenizer.from_file(str(_packaged_files() / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return lambda text: len(tokenizer.encode(text).ids)
 
 
 def _packaged_files() -> Path:

@@ -32,7 +32,7 @@ class Hit(BaseModel):
     sent_at: int
     role: str
     speaker: str | None = None
-    title: str | None = None  # of a document
+    title: str | None = None  # of a document: its path and headings
 
 
 class Retriever(Protocol):

@@ -26,6 +26,8 @@ Result = TypeVar("Result")
 PAGE = 500  # records a request; Chroma refuses requests past a few thousand
 CACHED_USERS = 256
 CACHE_TTL_S = 900.0
+_PREFIX = "memory-"
+_DIGEST_CHARS = 40
 BREADTH = 200  # neighbours HNSW considers, at least as many as are asked for
 
 
@@ -128,22 +130,57 @@ class VectorStore:
         """How many messages of the user are kept."""
         return self._on(user_id, Collection.count) or 0
 
+    def known(self, user_id: str, ids: Sequence[str]) -> set[str]:
+        """Which of these messages are kept."""
+        found: set[str] = set()
+        for start in range(0, len(ids), PAGE):
+            page = list(ids[start : start + PAGE])
+            found.update(self._on(user_id, partial(_known, page)) or ())
+        return found
+
     def delete_thread(self, user_id: str, thread_id: str) -> None:
-        """Forget a thread's messages."""
-        self._on(user_id, lambda collection: collection.delete(where={"thread_id": thread_id}))
+        """Forget a thread's messages, whichever embedder's vectors they have."""
+        for collection in self._of_every_embedder(user_id):
+            with suppress(NotFoundError):
+                collection.delete(where={"thread_id": thread_id})
         self._corpora.drop(user_id)
 
     def delete_user(self, user_id: str) -> None:
-        """Forget a user's messages."""
-        with suppress(NotFoundError):
-            self._client.delete_collection(self._name(user_id))
+        """Forget a user's messages, whichever embedder's vectors they have."""
+        for collection in self._of_every_embedder(user_id):
+            with suppress(NotFoundError):
+                self._client.delete_collection(collection.name)
         self._corpora.drop(user_id)
         self._collections.drop(user_id)
 
+    def drop_others(self, user_id: str | None = None) -> int:
+        """Remove the collections of other embedders, of one user or of all; answers how many."""
+        own = f"{_PREFIX}{slug(self._embedder.name)}-"
+        others = [
+            collection.name
+            for collection in self._of_every_embedder(user_id)
+            if collection.name != f"{own}{collection.name[-_DIGEST_CHARS:]}"
+        ]
+        for name in others:
+            with suppress(NotFoundError):
+                self._client.delete_collection(name)
+        return len(others)
+
     def _name(self, user_id: str) -> str:
         # Vectors of two embedders don't mix, so each has collections of its own.
-        digest = hashlib.sha256(user_id.encode()).hexdigest()[:40]
-        return f"memory-{slug(self._embedder.name)}-{digest}"
+        return f"{_PREFIX}{slug(self._embedder.name)}-{_digest(user_id)}"
+
+    def _of_every_embedder(self, user_id: str | None) -> list[Collection]:
+        """A user's collections, or everybody's."""
+        ending = _digest(user_id) if user_id is not None else ""
+        number = self._client.count_collections()
+        pages = [self._client.list_collections(PAGE, start) for start in range(0, number, PAGE)]
+        return [
+            collection
+            for page in pages
+            for collection in page
+            if collection.name.startswith(_PREFIX) and collection.name.endswith(ending)
+        ]
 
     def _on(
         self, user_id: str, do: Callable[[Collection], Result], *, create: bool = False
@@ -183,6 +220,14 @@ class VectorStore:
             page = partial(_records, missing[start : start + PAGE])
             corpus.add(self._on(user_id, page) or ())
         return corpus
+
+
+def _digest(user_id: str) -> str:
+    return hashlib.sha256(user_id.encode()).hexdigest()[:_DIGEST_CHARS]
+
+
+def _known(ids: list[str], collection: Collection) -> list[str]:
+    return collection.get(ids=ids, include=[])["ids"]
 
 
 def _upsert(

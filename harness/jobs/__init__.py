@@ -16,6 +16,12 @@ def functions(services: "Services") -> list[inngest.Function[Any]]:
     """
     # The API wants this package's client alone, and Chroma and the models' code take seconds.
     from harness.jobs.cancellation import release_thread
+    from harness.jobs.forgetting import forget_thread, forget_user
     from harness.jobs.process_message import process_message
 
-    return [process_message(services), release_thread(services)]
+    return [
+        process_message(services),
+        release_thread(services),
+        forget_thread(services),
+        forget_user(services),
+    ]

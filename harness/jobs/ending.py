@@ -4,6 +4,7 @@ import time
 from functools import partial
 
 from harness.context.gather import GatheredContext
+from harness.jobs.indexing import index_memory
 from harness.jobs.policies import INDEX, PERSIST
 from harness.jobs.run import Run
 from harness.jobs.steps import Outcome
@@ -35,7 +36,7 @@ async def persist_response(
     await run.free_thread(ended.next)
     if ended.status == "completed":
         # Later messages find the exchange in the thread's history all the same.
-        await run.steps.attempt("index-memory", partial(_index, run), INDEX)
+        await index_memory(run)
         if any(result.tool_calls for result in results):
             await run.steps.attempt("learn-tools", partial(_learn, run), INDEX)
 
@@ -110,14 +111,6 @@ def _where_time_went(outcomes: dict[str, Outcome], sent_at: int) -> Props:
         props[f"step.{name}.at_ms"] = outcome.at - sent_at
         props[f"step.{name}.ms"] = outcome.ms
     return props
-
-
-async def _index(run: Run) -> None:
-    exchange = await run.services.store.read_message(run.key)
-    if exchange is None:
-        return
-    messages = [part for part in (exchange.user, exchange.assistant) if part and part.content]
-    await run.services.memory.index(run.sent.user_id, run.sent.thread_id, messages)
 
 
 async def _learn(run: Run) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import inngest
 
 from harness.context.gather import GatheredContext
-from harness.events import MessageCancelled, MessageSent
+from harness.events import MessageCancelled, MessageSent, ThreadDeleted, UserDeleted
 from harness.jobs.ending import persist_failure, persist_response
 from harness.jobs.model_turn import model_turn
 from harness.jobs.on_failure import on_failure
@@ -27,6 +27,8 @@ from harness.tools.registry import ToolSpec
 
 FN_ID = "process-message"
 SAME_MESSAGE = "event.data.message_key == async.data.message_key"
+SAME_THREAD = "event.data.thread_id == async.data.thread_id"
+SAME_USER = "event.data.user_id == async.data.user_id"
 
 
 def process_message(services: Services) -> inngest.Function[Any]:
@@ -37,7 +39,11 @@ def process_message(services: Services) -> inngest.Function[Any]:
         fn_id=FN_ID,
         trigger=inngest.TriggerEvent(event=MessageSent.event_name),
         retries=RETRIES,
-        cancel=[inngest.Cancel(event=MessageCancelled.event_name, if_exp=SAME_MESSAGE)],
+        cancel=[
+            inngest.Cancel(event=MessageCancelled.event_name, if_exp=SAME_MESSAGE),
+            inngest.Cancel(event=ThreadDeleted.event_name, if_exp=SAME_THREAD),
+            inngest.Cancel(event=UserDeleted.event_name, if_exp=SAME_USER),
+        ],
         on_failure=partial(on_failure, services),
     )
     async def answer(ctx: inngest.Context) -> str:

@@ -1,5 +1,6 @@
 """Access to Convex: typed calls, and live views of what changes."""
 
+from harness.store._indexing import ThreadLength, Unindexed
 from harness.store._user import UserStore
 from harness.store.client import Store
 from harness.store.errors import StoreError, StoreUnavailable
@@ -44,5 +45,7 @@ __all__ = [
     "StoreUnavailable",
     "StreamState",
     "Subscriber",
+    "ThreadLength",
+    "Unindexed",
     "UserStore",
 ]

@@ -14,6 +14,10 @@ class UserStore(Calls):
         """Make the caller's row if there is none; answers its Convex id."""
         return await self._change(str, "users:ensure", {})
 
+    async def remove_user(self) -> None:
+        """Remove the caller with everything that is theirs, for good."""
+        await self._do("users:remove", {})
+
     async def preferences(self) -> list[Preference]:
         """The caller's preferences."""
         return await self._ask(list[Preference], "preferences:list", {})
@@ -55,6 +59,14 @@ class UserStore(Calls):
             StoreError: `NOT_FOUND` when it is not the caller's.
         """
         await self._do("threads:archive", {"threadId": thread_id})
+
+    async def remove_thread(self, thread_id: str) -> None:
+        """Remove a thread with everything in it, for good.
+
+        Raises:
+            StoreError: `NOT_FOUND` when it is not the caller's.
+        """
+        await self._do("threads:remove", {"threadId": thread_id})
 
     async def list_messages(
         self, thread_id: str, *, limit: int = 50, cursor: str | None = None

@@ -19,6 +19,7 @@ from harness.models import (
 )
 from harness.store._documents import to_convex
 from harness.store._http import Connections, ConvexHttp
+from harness.store._indexing import Indexing
 from harness.store._summaries import SummaryCalls
 from harness.store._user import UserStore
 from harness.store.results import (
@@ -45,7 +46,7 @@ _ANSWERS_WITHIN_S = 2.0
 RETRY_S = 15.0  # longer than a local Convex takes to start again
 
 
-class Store(SummaryCalls):
+class Store(SummaryCalls, Indexing):
     """Typed access to one Convex deployment; an async context manager.
 
     Every call is tried again while Convex does not answer, so a restart of it is a pause. Calls

@@ -63,7 +63,7 @@ async def bench_context(
         user_id = f"user_bench_{uuid.uuid4().hex[:12]}"
         await _remember(services, user_id, real, vectors, size, say)
         times = await _gather(services, user_id, real, asked)
-        await services.memory.delete_user(user_id)
+        await services.memory.forget_user(user_id)
         p50, p95 = percentiles(times[1:], 50, 95)
         name = short(size)
         figures[f"gather_p50_ms_{name}"] = figure(p50, "ms", len(times) - 1)
@@ -82,7 +82,7 @@ async def _index(services: Services, real: Sequence[Record], say: Say) -> float:
         batch = [_message(record) for record in real[start : start + BATCH]]
         await services.memory.index(user_id, "bench", batch)
     rate = len(real) / (time.perf_counter() - started)
-    await services.memory.delete_user(user_id)
+    await services.memory.forget_user(user_id)
     return rate
 
 

@@ -209,3 +209,22 @@ def test_a_file_of_labelled_requests_that_is_not_there_is_one_line(harness):
     code, _, err = harness("fit", "tools", "--file", "none.jsonl")
     assert (code, err.count("\n")) == (2, 1)
     assert "none.jsonl" in err
+
+
+def test_indexing_what_is_no_folder_is_one_line(harness, tmp_path):
+    code, out, err = harness("index", str(tmp_path / "none"))
+    assert (code, out) == (2, "")
+    assert err == f"error: '{tmp_path / 'none'}' is not there. Name a folder of Markdown or text.\n"
+
+
+def test_reindexing_with_an_unknown_embedder_names_it(harness):
+    code, _, err = harness("reindex", "--embedder", "no-such")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "no-such" in err
+
+
+def test_an_interrupted_command_says_how_to_go_on(harness, tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.commands._interrupt.run", lambda command: command.close())
+    for arguments in (["index", str(tmp_path)], ["reindex"]):
+        code, out, _ = harness(*arguments)
+        assert (code, out) == (130, "interrupted; run it again to go on\n")

@@ -127,6 +127,26 @@ def test_chat_in_a_thread_that_is_not_ones_own_is_refused(harness):
     assert "not sent" in done.stdout
 
 
+def test_a_folder_is_indexed_and_what_can_not_be_read_is_named(harness, tmp_path):
+    (tmp_path / "kites.md").write_text("# Kites\n\nFly them high.\n")
+    (tmp_path / "broken.txt").write_bytes(b"caf\xe9")
+    first, again = (harness("index", str(tmp_path)) for _ in range(2))
+    assert "1 new, 0 changed, 0 unchanged, 0 removed, 1 skipped; 1 chunks" in first.stdout
+    assert "skipped broken.txt: is not UTF-8 at byte 3" in first.stdout
+    assert "0 new, 0 changed, 1 unchanged" in again.stdout
+    assert (first.returncode, again.returncode) == (1, 1)
+    (tmp_path / "broken.txt").unlink()
+    assert harness("index", str(tmp_path)).returncode == 0
+
+
+def test_memory_is_indexed_again_and_says_how_much(harness):
+    harness("chat", "--user", "user_reindexed", stdin="[[say The lamp is green.]]\n")
+    done = harness("reindex", "--user", "user_reindexed", "--drop-old")
+    assert "in 1 threads of 1 users" in done.stdout, done.stdout + done.stderr
+    assert "0 old collections removed" in done.stdout
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_second_stack_in_the_home_is_refused_in_one_line(harness, up):
     done = harness("up")
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""Open, list, read and archive threads."""
+"""Open, list, read, archive and remove threads."""
 
 from http import HTTPStatus
 from typing import Annotated, Literal
@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
 from harness.chat.errors import ApiError, ErrorCode, not_found
+from harness.chat.remove import remove_thread
 from harness.chat.routes._depends import BODY, PartsOf, User, Writer, refusals
 from harness.chat.routes._views import MessageView, PageView, ThreadView, page_of
 from harness.chat.validate import THREAD_ID, Body, clean_text
@@ -90,6 +91,25 @@ async def archive(thread_id: Id, user: Writer, parts: PartsOf) -> None:
         raise _thread_error(error, thread_id) from error
     finally:
         parts.sending.caches.threads.pop((user.user_id, thread_id), None)
+
+
+@router.delete(
+    "/{thread_id}",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=refusals(
+        ErrorCode.NOT_FOUND,
+        ErrorCode.INVALID_REQUEST,
+        ErrorCode.RATE_LIMITED,
+        ErrorCode.QUEUE_UNAVAILABLE,
+    ),
+)
+async def delete(thread_id: Id, user: Writer, parts: PartsOf) -> None:
+    """Remove a thread for good, with its messages and what is remembered of them."""
+    sending = parts.sending
+    try:
+        await remove_thread(sending.store, sending.events, user, thread_id)
+    finally:
+        sending.caches.threads.pop((user.user_id, thread_id), None)
 
 
 @router.get(

@@ -72,6 +72,13 @@ export const userFields = {
   preferencesVersion: v.optional(v.number()),
 };
 
+/** How far an embedder's memory has followed a thread: everything below `order` is in it. */
+export const memoryMarkFields = {
+  threadId: v.id("threads"),
+  embedder: v.string(),
+  order: v.number(),
+};
+
 export const preferenceFields = {
   userId: v.id("users"),
   key: v.string(),

@@ -5,11 +5,12 @@ import { internalMutation, internalQuery, query, type QueryCtx } from "./_genera
 import { deltaFields, failure, messageFields, role, status } from "./fields.js";
 import { bounded, messageDoc, messagePage } from "./lib/documents.js";
 import { refuse, requireNatural } from "./lib/errors.js";
-import { type Exchange, exchange, findExchange } from "./lib/exchange.js";
+import { exchange, findExchange, findOwnExchange } from "./lib/exchange.js";
 import { currentUser, requireOwnThread, requireThread } from "./lib/identity.js";
-import { DELTAS_PER_READ, MESSAGES_PER_IMPORT, UNFINISHED_PER_THREAD } from "./lib/limits.js";
+import { DELTAS_PER_READ, MESSAGES_PER_IMPORT } from "./lib/limits.js";
+import { unfinishedOf } from "./lib/removal.js";
 import { nextSeq } from "./lib/stream.js";
-import { FINISHED, isFinished, UNFINISHED } from "./lib/turn.js";
+import { FINISHED, isFinished } from "./lib/turn.js";
 
 /** The messages of one's own thread, newest first. */
 export const list = query({
@@ -161,24 +162,9 @@ export const unfinished = internalQuery({
   args: { threadId: v.string() },
   returns: v.array(messageDoc),
   handler: async (ctx, { threadId }) => {
-    const thread = await requireThread(ctx, threadId);
-    const open: Doc<"messages">[] = [];
-    for (const status of UNFINISHED) {
-      const some = await ctx.db
-        .query("messages")
-        .withIndex("by_thread_status", (q) => q.eq("threadId", thread._id).eq("status", status))
-        .take(UNFINISHED_PER_THREAD);
-      open.push(...some);
-    }
-    return open.sort((a, b) => a.order - b.order);
+    return await unfinishedOf(ctx, await requireThread(ctx, threadId));
   },
 });
-
-async function findOwnExchange(ctx: QueryCtx, messageKey: string): Promise<Exchange | null> {
-  const user = await currentUser(ctx);
-  const found = await findExchange(ctx, messageKey);
-  return user !== null && found?.assistant.userId === user._id ? found : null;
-}
 
 async function viewStream(
   ctx: QueryCtx,

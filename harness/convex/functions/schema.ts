@@ -4,6 +4,7 @@ import {
   cancellationFields,
   deltaFields,
   flagFields,
+  memoryMarkFields,
   messageFields,
   preferenceFields,
   threadFields,
@@ -27,6 +28,8 @@ export default defineSchema({
     .index("by_thread_status", ["threadId", "status", "order"])
     .index("by_key", ["messageKey", "role"]),
 
+  memoryMarks: defineTable(memoryMarkFields).index("by_thread", ["threadId", "embedder"]),
+
   streamDeltas: defineTable(deltaFields).index("by_message_seq", ["messageId", "seq"]),
 
   toolCalls: defineTable(toolCallFields)
@@ -35,7 +38,9 @@ export default defineSchema({
 
   // A cancel may come before its message exists: it is kept here until `begin` looks. Anybody may
   // name any key, so it counts for its own subject only.
-  cancellations: defineTable(cancellationFields).index("by_key", ["messageKey", "subject"]),
+  cancellations: defineTable(cancellationFields)
+    .index("by_key", ["messageKey", "subject"])
+    .index("by_subject", ["subject"]),
 
   analytics: defineTable(analyticsFields)
     .index("by_event", ["event", "at"])

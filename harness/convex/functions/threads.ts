@@ -20,6 +20,7 @@ import {
   userBySubject,
 } from "./lib/identity.js";
 import { TITLE_CHARS } from "./lib/limits.js";
+import { removeThread } from "./lib/removal.js";
 
 const newThread = { title: v.string(), kind: v.optional(threadKind) };
 
@@ -63,6 +64,41 @@ export const archive = mutation({
     const thread = await requireOwnThread(ctx, await currentUser(ctx), threadId);
     await ctx.db.patch(thread._id, { status: "archived" });
     return null;
+  },
+});
+
+/** Removes a thread with everything in it, for good. */
+export const remove = mutation({
+  args: { threadId: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { threadId }) => {
+    await removeThread(ctx, await requireOwnThread(ctx, await currentUser(ctx), threadId));
+    return null;
+  },
+});
+
+/** The same for the worker, which may come second: one that is gone already is no error. */
+export const removeFor = internalMutation({
+  args: { threadId: v.string(), subject: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { threadId, subject }) => {
+    const thread = await findOwnThread(ctx, await userBySubject(ctx, subject), threadId);
+    if (thread !== null) await removeThread(ctx, thread);
+    return null;
+  },
+});
+
+/** A user's threads, for whoever goes through all of them. */
+export const listFor = internalQuery({
+  args: { subject: v.string(), paginationOpts: paginationOptsValidator },
+  returns: threadPage,
+  handler: async (ctx, { subject, paginationOpts }) => {
+    const user = await userBySubject(ctx, subject);
+    if (user === null) return emptyPage<Doc<"threads">>();
+    return await ctx.db
+      .query("threads")
+      .withIndex("by_user", (q) => q.eq("userId", user._id))
+      .paginate(bounded(paginationOpts));
   },
 });
 

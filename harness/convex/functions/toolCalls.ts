@@ -13,8 +13,8 @@ import {
 } from "./lib/calls.js";
 import { toolCallDoc } from "./lib/documents.js";
 import { refuse, requireNatural } from "./lib/errors.js";
-import { findExchange, requireAnswer } from "./lib/exchange.js";
-import { currentUser, userBySubject } from "./lib/identity.js";
+import { findExchange, findOwnExchange, requireAnswer } from "./lib/exchange.js";
+import { userBySubject } from "./lib/identity.js";
 import { CALLS_PER_MESSAGE } from "./lib/limits.js";
 import { isFinished, stop, stopOf } from "./lib/turn.js";
 
@@ -26,10 +26,8 @@ export const list = query({
   args: { messageKey: v.string() },
   returns: v.array(toolCallDoc),
   handler: async (ctx, { messageKey }) => {
-    const user = await currentUser(ctx);
-    const message = (await findExchange(ctx, messageKey))?.assistant;
-    if (user === null || message?.userId !== user._id) return [];
-    return await callsOf(ctx, message._id);
+    const found = await findOwnExchange(ctx, messageKey);
+    return found === null ? [] : await callsOf(ctx, found.assistant._id);
   },
 });
 

@@ -41,13 +41,23 @@ async def thread(store, user_id) -> str:
 
 
 @pytest.fixture
-def taken(inngest_engine) -> Callable[..., list[dict]]:
+def named(inngest_engine) -> Callable[..., list[dict]]:
+    """Answers the newest events of a name that the Inngest engine took."""
+
+    async def events(name: str) -> list[dict]:
+        async with httpx.AsyncClient(base_url=inngest_engine.url) as client:
+            answer = await client.get("/v1/events", params={"name": name, "limit": 100})
+        return answer.json()["data"]
+
+    return events
+
+
+@pytest.fixture
+def taken(named) -> Callable[..., list[dict]]:
     """Answers the events of a name that the Inngest engine took with an id."""
 
     async def events(name: str, event_id: str) -> list[dict]:
-        async with httpx.AsyncClient(base_url=inngest_engine.url) as client:
-            answer = await client.get("/v1/events", params={"name": name, "limit": 100})
-        return [event for event in answer.json()["data"] if event["id"] == event_id]
+        return [event for event in await named(name) if event["id"] == event_id]
 
     return events
 

@@ -2,6 +2,7 @@ import uuid
 
 import pytest
 
+from harness.app import create_api
 from harness.events import MessageSent, message_key
 from harness.models import Effect, Usage
 from harness.settings import SIMULATED_MODEL
@@ -76,6 +77,7 @@ async def test_another_users_things_are_not_there(
         await client.get(f"/api/threads/{thread}", headers=headers),
         await client.get(f"/api/threads/{thread}/messages", headers=headers),
         await client.post(f"/api/threads/{thread}/archive", headers=headers),
+        await client.delete(f"/api/threads/{thread}", headers=headers),
         await client.get(f"/api/messages/{begun.message_key}", headers=headers),
         await client.post(f"/api/messages/{begun.message_key}/cancel", headers=headers),
         await client.post(
@@ -86,6 +88,52 @@ async def test_another_users_things_are_not_there(
     ]
     assert [answer.status_code for answer in answers] == [404] * len(answers)
     assert (await store.read_message(begun.message_key)).assistant.status == "waiting"
+
+
+async def test_a_removed_thread_is_gone_at_once_and_its_memory_is_told(
+    client, thread, begun, taken, user_id
+):
+    assert (await client.get(f"/api/threads/{thread}")).status_code == 200
+    assert (await client.delete(f"/api/threads/{thread}")).status_code == 204
+    gone = [
+        await client.get(f"/api/threads/{thread}"),
+        await client.get(f"/api/threads/{thread}/messages"),
+        await client.get(f"/api/messages/{begun.message_key}"),
+        await client.post(
+            "/api/messages", json={"thread_id": thread, "text": "hi", "idempotency_key": "late"}
+        ),
+        await client.delete(f"/api/threads/{thread}"),
+    ]
+    assert [answer.status_code for answer in gone] == [404] * len(gone)
+    (event,) = await taken("chat/thread.deleted", f"{thread}-deleted")
+    assert (event["data"]["thread_id"], event["data"]["user_id"]) == (thread, user_id)
+
+
+async def test_a_removed_user_has_nothing_any_more_and_may_come_back(
+    client, store, thread, begun, named, user_id
+):
+    await client.put("/api/preferences/tone", json={"value": "dry"})
+    assert (await client.delete("/api/me")).status_code == 204
+    assert (await client.get("/api/threads")).json()["items"] == []
+    assert (await client.get("/api/preferences")).json() == []
+    assert (await client.get(f"/api/messages/{begun.message_key}")).status_code == 404
+    late = {"thread_id": thread, "text": "hi", "idempotency_key": "late"}
+    assert (await client.post("/api/messages", json=late)).status_code == 404
+    (event,) = [e for e in await named("chat/user.deleted") if e["data"]["user_id"] == user_id]
+    assert event["data"]["asked_at"] > 0
+    assert (await client.delete("/api/me")).status_code == 204
+    assert (await client.post("/api/threads", json={"title": "again"})).status_code == 201
+
+
+@pytest.mark.parametrize("address", ["/api/threads/{thread}", "/api/me"])
+async def test_what_inngest_is_not_told_of_is_not_removed(
+    serve, api_settings, free_port, client, thread, address
+):
+    away = {"inngest_base_url": f"http://127.0.0.1:{free_port()}"}
+    api = serve(create_api(api_settings.model_copy(update=away)))
+    response = await client.delete(f"{api.url}{address.format(thread=thread)}")
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "queue_unavailable")
+    assert (await client.get(f"/api/threads/{thread}")).status_code == 200
 
 
 async def test_preferences_are_set_listed_and_removed(client):
@@ -186,8 +234,6 @@ async def test_health_readiness_and_metrics_need_no_token(client, thread):
 
 
 async def test_readiness_names_what_is_away(serve, api_settings, free_port, client):
-    from harness.app import create_api
-
     settings = api_settings.model_copy(
         update={"inngest_base_url": f"http://127.0.0.1:{free_port()}"}
     )

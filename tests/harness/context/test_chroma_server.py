@@ -55,5 +55,5 @@ async def test_two_workers_share_a_users_memory(chroma_url, embedder, new_messag
     )
     assert await first.count("user") == await second.count("user") == 80
     assert len(await first.retrieve("lock", 100, scope)) == 80
-    await second.delete_user("user")
+    await second.forget_user("user")
     assert await first.retrieve("key", 5, scope) == []

@@ -40,7 +40,7 @@ async def test_what_another_process_deleted_is_gone(open_chroma, memory, embedde
     await memory.index("user", "one", [new_message("kites one", 0)])
     await memory.index("user", "two", [new_message("kites two", 0)])
     await memory.retrieve("kites", 1, USER)
-    await Memory(open_chroma(), embedder).delete_thread("user", "one")
+    await Memory(open_chroma(), embedder).forget_thread("user", "one")
     assert [hit.text for hit in await memory.retrieve("kites", 5, USER)] == ["kites two"]
 
 
@@ -48,7 +48,7 @@ async def test_a_deleted_user_whose_collection_another_process_removed_can_come_
     open_chroma, memory, embedder, new_message
 ):
     await memory.index("user", "thread", [new_message("kites", 0)])
-    await Memory(open_chroma(), embedder).delete_user("user")
+    await Memory(open_chroma(), embedder).forget_user("user")
     assert await memory.retrieve("kites", 5, USER) == []
     await memory.index("user", "thread", [new_message("kites again", 1)])
     assert [hit.text for hit in await memory.retrieve("kites", 5, USER)] == ["kites again"]
@@ -57,22 +57,22 @@ async def test_a_deleted_user_whose_collection_another_process_removed_can_come_
 async def test_a_deleted_thread_is_forgotten(memory, new_message):
     await memory.index("user", "one", [new_message("kites one", 0)])
     await memory.index("user", "two", [new_message("kites two", 0)])
-    await memory.delete_thread("user", "one")
+    await memory.forget_thread("user", "one")
     assert [hit.text for hit in await memory.retrieve("kites", 5, USER)] == ["kites two"]
 
 
 async def test_a_deleted_user_is_forgotten(memory, new_message):
     await memory.index("user", "thread", [new_message("kites", 0)])
     await memory.index("other", "thread", [new_message("kites", 0)])
-    await memory.delete_user("user")
+    await memory.forget_user("user")
     assert await memory.count("user") == 0
     assert await memory.retrieve("kites", 5, USER) == []
     assert await memory.count("other") == 1
 
 
 async def test_deleting_what_was_never_there_is_no_error(memory):
-    await memory.delete_thread("user", "thread")
-    await memory.delete_user("user")
+    await memory.forget_thread("user", "thread")
+    await memory.forget_user("user")
     assert await memory.count("user") == 0
 
 

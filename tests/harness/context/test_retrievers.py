@@ -84,7 +84,7 @@ async def test_a_message_that_another_process_forgot_is_no_hit(
     await memory.index("user", "old", conversation(["bread one", "bread two"]))
     assert await retriever.retrieve("bread", 5, Scope(user_id="user"))
     elsewhere = Memory(open_chroma(), embedder)
-    await elsewhere.delete_thread("user", "old")
+    await elsewhere.forget_thread("user", "old")
     # As many as were forgotten: the number of messages tells nothing.
     await elsewhere.index("user", "new", conversation(["bread three", "bread four"]))
     await retriever.retrieve("bread", 5, Scope(user_id="user"))
@@ -98,7 +98,7 @@ async def test_no_forgotten_message_is_a_hit_even_once(
     await memory.index("user", "old", conversation(["bread one", "bread two"]))
     assert await retriever.retrieve("bread", 5, Scope(user_id="user"))
     elsewhere = Memory(open_chroma(), embedder)
-    await elsewhere.delete_thread("user", "old")
+    await elsewhere.forget_thread("user", "old")
     await elsewhere.index("user", "new", conversation(["bread three", "bread four"]))
     hits = await retriever.retrieve("bread", 5, Scope(user_id="user"))
     assert not {hit.text for hit in hits} & {"bread one", "bread two"}

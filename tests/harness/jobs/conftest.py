@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from harness.context.embeddings import CachedEmbedder, build_embedder
 from harness.context.gather import ContextGatherer
+from harness.context.knowledge import Knowledge
 from harness.context.live_store import LiveStore
 from harness.context.memory import Memory
 from harness.events import MessageSent, message_key
@@ -87,6 +88,7 @@ class Worker:
         self.store = services.store
         self.model_url = model_url
         self.effects = effects  # what the tool `ring` did
+        self.inngest_url = services.settings.inngest_base_url
         self.user_id = f"user_{secrets.token_hex(8)}"
 
     async def thread(self) -> str:
@@ -141,6 +143,16 @@ class Worker:
 
         async def look() -> bool:
             return await self.services.memory.count(self.user_id) >= count
+
+        return await self.until(look)
+
+    async def ends(self, key: str, status: str) -> bool:
+        """Waits until the run of a message has this status in Inngest."""
+
+        async def look() -> bool:
+            async with httpx.AsyncClient(base_url=self.inngest_url) as client:
+                runs = (await client.get(f"/v1/events/{key}/runs")).json()["data"]
+            return bool(runs) and all(run["status"] == status for run in runs)
 
         return await self.until(look)
 
@@ -202,6 +214,7 @@ async def start_worker(
                 store=store,
                 live=live,
                 memory=memory,
+                knowledge=Knowledge(ephemeral_chroma, embedder),
                 gatherer=ContextGatherer(live, memory, settings),
                 registry=registry,
                 selector=OfferAll(registry),

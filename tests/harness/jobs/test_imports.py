@@ -18,4 +18,9 @@ def test_who_only_sends_events_does_not_load_the_memorys_and_the_models_code():
 
 async def test_a_worker_serves_every_function_of_the_app(worker):
     served = harness.jobs.functions(worker.services)
-    assert {function.local_id for function in served} == {"process-message", "release-thread"}
+    assert {function.local_id for function in served} == {
+        "process-message",
+        "release-thread",
+        "forget-thread",
+        "forget-user",
+    }

@@ -11,6 +11,7 @@ import {
   messageFields,
   threadFields,
   toolCallFields,
+  userFields,
 } from "../fields.js";
 import { PAGE_ITEMS } from "./limits.js";
 
@@ -22,12 +23,14 @@ function documentOf<Table extends TableNames, Fields extends PropertyValidators>
   return v.object({ ...fields, _id: v.id(table), _creationTime: v.number() });
 }
 
+export const userDoc = documentOf("users", userFields);
 export const threadDoc = documentOf("threads", threadFields);
 export const messageDoc = documentOf("messages", messageFields);
 export const toolCallDoc = documentOf("toolCalls", toolCallFields);
 export const analyticsDoc = documentOf("analytics", analyticsFields);
 export const flagDoc = documentOf("flags", flagFields);
 
+export const userPage = paginationResultValidator(userDoc);
 export const threadPage = paginationResultValidator(threadDoc);
 export const messagePage = paginationResultValidator(messageDoc);
 export const analyticsPage = paginationResultValidator(analyticsDoc);

@@ -6,6 +6,7 @@ import { flow } from "../fields.js";
 import { cancelUnstartedCalls } from "./calls.js";
 import { messageDoc } from "./documents.js";
 import { refuse } from "./errors.js";
+import { currentUser } from "./identity.js";
 import { SWEEP_AFTER_MS } from "./limits.js";
 import { nextSeq } from "./stream.js";
 import { nextKey, type Status } from "./turn.js";
@@ -39,6 +40,14 @@ export async function findExchange(ctx: QueryCtx, messageKey: string): Promise<E
   const user = messages.find((message) => message.role === "user");
   const assistant = messages.find((message) => message.role === "assistant");
   return user === undefined || assistant === undefined ? null : { user, assistant };
+}
+
+/** The signed-in user's own; null also from the moment on that its thread is removed. */
+export async function findOwnExchange(ctx: QueryCtx, messageKey: string): Promise<Exchange | null> {
+  const user = await currentUser(ctx);
+  const found = await findExchange(ctx, messageKey);
+  if (user === null || found?.assistant.userId !== user._id) return null;
+  return (await ctx.db.get(found.assistant.threadId)) === null ? null : found;
 }
 
 export async function requireAnswer(ctx: QueryCtx, messageKey: string): Promise<Doc<"messages">> {

@@ -5,6 +5,10 @@ export const SWEEP_BATCH = 500;
 /** How long readers may still catch up on deltas after the end. */
 export const SWEEP_AFTER_MS = 5 * 60 * 1000;
 export const MESSAGES_PER_IMPORT = 500;
+export const MESSAGES_PER_INDEXING = 200;
+export const MESSAGES_PER_PURGE = 32;
+export const THREADS_PER_PURGE = 16;
+export const EMBEDDERS_PER_THREAD = 64;
 export const CALLS_PER_MESSAGE = 128;
 export const EVENTS_PER_MESSAGE = 256;
 export const PREFERENCES_PER_USER = 200;

@@ -7,18 +7,20 @@ import { describe, expect, it } from "vitest";
 const FUNCTIONS = fileURLToPath(new URL("../../functions", import.meta.url));
 
 const PUBLIC = {
-  users: ["ensure", "me"],
+  users: ["ensure", "me", "remove"],
   preferences: ["list", "remove", "set"],
-  threads: ["archive", "create", "get", "list"],
+  threads: ["archive", "create", "get", "list", "remove"],
   messages: ["byKey", "list", "stream"],
   toolCalls: ["list"],
 };
 const INTERNAL = {
-  users: ["ensureSubject"],
+  users: ["ensureSubject", "list", "removeSubject"],
   preferences: ["current", "forSubject", "removeFor", "setFor"],
   summaries: ["get", "keep", "uncovered"],
-  threads: ["access", "createFor"],
+  threads: ["access", "createFor", "listFor", "removeFor"],
   messages: ["head", "history", "importMany", "read", "unfinished"],
+  memory: ["mark", "unindexed"],
+  removal: ["purgeThread", "purgeUser"],
   worker: ["append", "begin", "cancel", "complete", "fail", "startAttempt", "sweepDeltas"],
   toolCalls: ["awaitUser", "finish", "forMessage", "get", "record", "reply", "resume", "start"],
   analytics: ["forMessage", "list", "record"],

@@ -1,4 +1,4 @@
-"""How far a long measurement is: a rich bar on a terminal, plain lines elsewhere."""
+"""How far long work is: a rich bar on a terminal, plain lines elsewhere."""
 
 import time
 from types import TracebackType
@@ -7,18 +7,18 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-LINES = 5  # plain lines a run prints, besides the last
+LINES = 5  # plain lines of one piece of work
 
 
-class SampleProgress:
-    """Counts finished and failed samples of one run and shows them."""
+class CountedProgress:
+    """Counts what is finished and what failed of one piece of work, and shows it."""
 
     def __init__(self, label: str, total: int, console: Console) -> None:
         """Show nothing yet.
 
         Args:
-            label: what is measured.
-            total: number of samples.
+            label: what is done.
+            total: how much there is to do; may be set later, when it is known.
             console: where to show it; a bar if it is a terminal.
         """
         self.label, self.total = label, total
@@ -53,14 +53,26 @@ class SampleProgress:
         if self._bar:
             self._bar.stop()
 
-    def advance(self, *, failed: bool) -> None:
-        """Count one finished sample."""
-        self.done += 1
+    def advance(self, count: int = 1, *, failed: int = 0) -> None:
+        """Count what has just been finished.
+
+        Args:
+            count: how much.
+            failed: how much of it did not succeed.
+        """
+        line = self._line()
+        self.done += count
         self.failed += failed
         rate = self.done / max(1e-9, time.monotonic() - self._started)
         if self._bar:
-            self._bar.update(self._task, completed=self.done, rate=rate, failed=self.failed)
-        elif self.done == self.total or self.done % max(1, self.total // LINES) == 0:
+            self._bar.update(
+                self._task, completed=self.done, total=self.total, rate=rate, failed=self.failed
+            )
+        elif self._line() > line:
             self._console.print(
                 f"{self.label}: {self.done}/{self.total}, {self.failed} failed, {rate:.1f}/s"
             )
+
+    def _line(self) -> int:
+        """How many plain lines are due by now."""
+        return self.done * LINES // max(1, self.total)
