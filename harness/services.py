@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # chromadb and onnxruntime take seconds to import
     from harness.llm.clients import ModelClients
     from harness.store.client import Store
     from harness.tools.execution import ToolContext
+    from harness.tools.permissions import Rules
     from harness.tools.registry import Registry, ToolSpec
     from harness.tools.selection import ToolSelector
 
@@ -73,19 +75,25 @@ class Services:
             sent: the message.
             preferences_version: the one that `begin` answered; without it they are read anew.
         """
-        from harness.tools.permissions import permission_of
-
         selection = await self.selector.select(sent.text, self.settings.tools_offered)
         if not selection.needed:
             return []
         names = [candidate.name for candidate in selection.candidates]
         specs = await self.registry.offer(names, self.tool_context(sent, ""), sent.text)
-        preferences = await self.live.preferences(sent.user_id, preferences_version)
-        allowed = [
-            spec.model_copy(update={"permission": permission_of(spec, preferences)})
-            for spec in specs
-        ]
+        rules = await self._rules(sent, self.live.preferences(sent.user_id, preferences_version))
+        allowed = [spec.model_copy(update={"permission": rules.permission(spec)}) for spec in specs]
         return [spec for spec in allowed if spec.permission != "never"]
+
+    async def permission_rules(self, sent: MessageSent) -> "Rules":
+        """What a message's user says about tools, as it stands now and never from a cache."""
+        return await self._rules(sent, self.store.preferences(sent.user_id))
+
+    async def _rules(self, sent: MessageSent, preferences: Awaitable[Mapping[str, str]]) -> "Rules":
+        from harness.tools.permissions import Rules
+
+        thread = self.store.thread_access(sent.thread_id, sent.user_id)
+        said, found = await asyncio.gather(preferences, thread)
+        return Rules(said, found.permissions if found else {})
 
     def tool_context(self, sent: MessageSent, call_id: str) -> "ToolContext":
         """What a tool may reach when it is called for this message."""

@@ -73,7 +73,10 @@ class Settings(BaseSettings):
     cors_origins: list[str] = ["http://localhost:3000"]
 
     # The job.
-    max_turns: int = 6
+    # Ceilings of one message: over one of them, the model answers without tools.
+    max_turns: int = Field(6, ge=1)
+    max_calls: int = Field(32, ge=1, le=128)  # Convex keeps 128 of a message
+    max_cost: float | None = Field(None, gt=0)  # in the currency of the prices
     flush_ms: int = 60  # how often streamed text is persisted
     turn_wait_s: int = 3600  # how long a run waits for its thread before it asks again
     reply_wait_s: int = 24 * 3600  # how long a question stays open

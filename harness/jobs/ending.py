@@ -7,8 +7,8 @@ from harness.context.gather import GatheredContext
 from harness.jobs.policies import INDEX, PERSIST
 from harness.jobs.run import Run
 from harness.jobs.steps import Outcome
+from harness.llm.answer import Answer
 from harness.llm.shown import context_record, shown_memories
-from harness.llm.turns import TurnResult
 from harness.llm.usage import cost
 from harness.models import Failure, Usage
 from harness.store.results import Ended
@@ -18,15 +18,15 @@ from harness.telemetry.metrics import MODEL_TOKENS
 Props = dict[str, str | float | bool]
 
 
-async def persist_response(run: Run, context: GatheredContext, results: list[TurnResult]) -> None:
+async def persist_response(run: Run, context: GatheredContext, answer: Answer) -> None:
     """Keep the answer, free the thread and index the exchange, in this order.
 
     Args:
         run: the run.
         context: what the answer was shown.
-        results: of every turn; their texts joined are the answer.
+        answer: its turns; their texts joined are the answer.
     """
-    persisting = partial(_persist, run, context, results)
+    persisting = partial(_persist, run, context, answer)
     ended = await run.steps.run("persist-response", persisting, PERSIST, Ended)
     await run.free_thread(ended.next)
     if ended.status == "completed":
@@ -42,7 +42,8 @@ async def persist_failure(run: Run, failure: Failure) -> None:
         await run.free_thread(Ended.model_validate(outcome.value).next)
 
 
-async def _persist(run: Run, context: GatheredContext, results: list[TurnResult]) -> Ended:
+async def _persist(run: Run, context: GatheredContext, answer: Answer) -> Ended:
+    results = answer.results
     usage = sum((result.usage for result in results), Usage())
     latency_ms = float(time.time_ns() // 1_000_000 - run.sent.sent_at)
     ended = await run.services.store.complete(
@@ -55,11 +56,12 @@ async def _persist(run: Run, context: GatheredContext, results: list[TurnResult]
         context=context_record(results),
     )
     if ended.applied:
-        await _account(run, results, usage, latency_ms)
+        await _account(run, answer, usage, latency_ms)
     return ended
 
 
-async def _account(run: Run, results: list[TurnResult], usage: Usage, latency_ms: float) -> None:
+async def _account(run: Run, answer: Answer, usage: Usage, latency_ms: float) -> None:
+    results = answer.results
     model = results[-1].model
     for kind in ("prompt", "completion", "cached"):
         MODEL_TOKENS.labels(model, kind).inc(getattr(usage, f"{kind}_tokens"))
@@ -69,11 +71,14 @@ async def _account(run: Run, results: list[TurnResult], usage: Usage, latency_ms
         "turns": len(results),
         "tools_offered": _names(run.steps.outcomes.get("select-tools")),
         "tool_calls": sum(len(result.tool_calls) for result in results),
+        "repairs": answer.repairs,
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "model_ms": sum(result.duration_ms for result in results),
         **_where_time_went(run.steps.outcomes, run.sent.sent_at),
     }
+    if answer.withheld is not None:
+        props["tools_withheld"] = answer.withheld
     if results[0].ttft_ms is not None:
         props["ttft_ms"] = results[0].ttft_ms
     first_text_at = next((at for result in results if (at := result.first_text_at)), None)

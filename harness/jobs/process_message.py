@@ -17,9 +17,9 @@ from harness.jobs.steps import RunFailed, RunStopped
 from harness.jobs.summarising import summarise_thread
 from harness.jobs.thread_turn import pass_turn_on, take_turn
 from harness.jobs.tool_calls import run_calls
+from harness.llm.answer import Answer, Ceilings
 from harness.llm.errors import UnknownModel
 from harness.llm.models import ModelSpec, fallbacks, resolve_model
-from harness.llm.turns import PastTurn, TurnRequest, TurnResult
 from harness.models import Failure
 from harness.services import Services
 from harness.store.results import Begun
@@ -83,9 +83,11 @@ async def _answer(run: Run) -> None:
     )
     context = await run.steps.run("gather-context", gathering, GATHER, GatheredContext)
     tools = await _select_tools(run, begun)
-    results = await _turns(run, models, context, tools)
-    await persist_response(run, context, results)
-    answered_by = next((spec for spec in models if spec.name == results[-1].model), models[0])
+    answer = Answer(Ceilings.of(run.services.settings), run.key, run.sent.text, context, tools)
+    await _turns(run, models, answer)
+    await persist_response(run, context, answer)
+    last_model = answer.results[-1].model
+    answered_by = next((spec for spec in models if spec.name == last_model), models[0])
     await summarise_thread(run, answered_by, begun.order)
 
 
@@ -96,27 +98,11 @@ async def _select_tools(run: Run, begun: Begun) -> list[ToolSpec]:
     return TypeAdapter(list[ToolSpec]).validate_python(outcome.value or [])
 
 
-async def _turns(
-    run: Run, models: list[ModelSpec], context: GatheredContext, tools: list[ToolSpec]
-) -> list[TurnResult]:
-    past: list[PastTurn] = []
-    results: list[TurnResult] = []
-    last = run.services.settings.max_turns - 1
-    for turn in range(last + 1):
-        request = TurnRequest(
-            text=run.sent.text,
-            context=context,
-            tools=tools if turn < last else [],
-            past=past,
-            call_prefix=f"{run.key}-{turn}-",
-        )
+async def _turns(run: Run, models: list[ModelSpec], answer: Answer) -> None:
+    while not answer.finished:
+        turn, request = answer.turn, answer.next_turn()
         result = await model_turn(run, turn, models, request)
-        results.append(result)
-        if not result.tool_calls:
-            break
-        outcomes = await run_calls(run, turn, result.tool_calls, tools)
-        past.append(PastTurn(text=result.text, calls=result.tool_calls, outcomes=outcomes))
-    return results
+        answer.add(result, await run_calls(run, turn, result.tool_calls, request.tools))
 
 
 def _models(run: Run) -> list[ModelSpec]:

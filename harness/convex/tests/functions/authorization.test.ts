@@ -22,6 +22,7 @@ describeFunctions("authorization", (backend) => {
       () => anonymous.query(api.threads.get, { threadId }),
       () => anonymous.query(api.threads.list, { paginationOpts: FIRST_PAGE }),
       () => anonymous.mutation(api.threads.archive, { threadId }),
+      () => anonymous.mutation(api.threads.setPermission, { threadId, tool: "ring" }),
       () => anonymous.query(api.messages.list, { threadId, paginationOpts: FIRST_PAGE }),
       () => anonymous.query(api.messages.byKey, { messageKey }),
       () => anonymous.query(api.messages.stream, { messageKey, after: -1 }),
