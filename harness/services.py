@@ -150,6 +150,13 @@ async def build_services(settings: Settings) -> Services:
         ranker=load_ranker(settings.ranker) if settings.ranker else None,
     )
     registry = Registry(BUILTIN)
+    selector = ToolSelector(embedder, registry.specs())
+    if settings.mcp_servers:
+        from harness.tools.mcp.servers import McpServers
+
+        servers = McpServers(settings.mcp_servers, registry, selector.update)
+        await servers.start()
+        closing.push_async_callback(servers.close)
     return Services(
         settings=settings,
         store=store,
@@ -157,7 +164,7 @@ async def build_services(settings: Settings) -> Services:
         memory=memory,
         gatherer=ContextGatherer(live, cast("Memory", _Forgiving(memory)), settings),
         registry=registry,
-        selector=ToolSelector(embedder, registry.specs()),
+        selector=selector,
         models=models,
         inngest=create_client(settings),
         _closing=closing,

@@ -2,9 +2,17 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 APP_ID = "harness"
@@ -22,6 +30,43 @@ class ModelPrice(BaseModel):
     prompt: float
     completion: float
     cached: float | None = None
+
+
+class McpServer(BaseModel):
+    """An MCP server: a command that is started and spoken to over its stdio, or an address.
+
+    Attributes:
+        env: variables of the command, beside HOME, PATH and their like.
+        headers: of every request to the address.
+        timeout_s: seconds until a call of one of its tools is given up.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    command: str | None = None
+    args: list[str] = []
+    env: dict[str, SecretStr] = {}
+    url: HttpUrl | None = None
+    headers: dict[str, SecretStr] = {}
+    timeout_s: float = Field(30.0, gt=0)
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.command is None) == (self.url is None):
+            raise ValueError("give either a command or a url")
+        return self
+
+    @property
+    def place(self) -> str:
+        """Where it is, without what may be secret."""
+        if self.url is None:
+            return str(self.command)
+        port = f":{self.url.port}" if self.url.port else ""
+        return f"{self.url.scheme}://{self.url.host}{port}{self.url.path or ''}"
+
+
+# It begins the names of the server's tools, which models take 64 characters of.
+McpName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
 
 
 class Settings(BaseSettings):
@@ -80,6 +125,9 @@ class Settings(BaseSettings):
     flush_ms: int = 60  # how often streamed text is persisted
     turn_wait_s: int = 3600  # how long a run waits for its thread before it asks again
     reply_wait_s: int = 24 * 3600  # how long a question stays open
+
+    # MCP servers by name, as JSON: {"time": {"command": "mcp-server-time"}, "wiki": {"url": "…"}}.
+    mcp_servers: dict[McpName, McpServer] = {}
 
     # Context.
     embedder: str = "minilm"  # or openai:MODEL, chroma:NAME of one of Chroma's functions

@@ -73,6 +73,7 @@ class Answer:
         self.results: list[TurnResult] = []
         self.limit: Limit | None = None
         self.repairs = 0
+        self._asked: TurnRequest | None = None
 
     @property
     def turn(self) -> int:
@@ -93,7 +94,7 @@ class Answer:
         """What the next turn starts from; without tools when it must be the last."""
         self.limit = self._reached()
         final = self.limit is not None
-        return TurnRequest(
+        self._asked = TurnRequest(
             text=self._text,
             context=self._context,
             tools=[] if final else self._tools,
@@ -101,6 +102,7 @@ class Answer:
             call_prefix=f"{self._key}-{self.turn}-",
             max_calls=0 if final else self._ceilings.calls - self._calls,
         )
+        return self._asked
 
     def add(self, result: TurnResult, outcomes: list[CallOutcome]) -> None:
         """Add a turn.
@@ -109,14 +111,9 @@ class Answer:
             result: what the model said.
             outcomes: of its calls, in their order.
         """
-        self.repairs += self._repairing
+        self.repairs += self._asked is not None and self._asked.repairs
         self.results.append(result)
         self._past.append(PastTurn(text=result.text, calls=result.tool_calls, outcomes=outcomes))
-
-    @property
-    def _repairing(self) -> bool:
-        """Whether the turn that was asked for last corrects calls."""
-        return self.limit is None and bool(self._past) and self._past[-1].wrong
 
     @property
     def _calls(self) -> int:

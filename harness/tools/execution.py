@@ -95,7 +95,7 @@ async def run_tool(
             value = await _call(found, checked, context)
     except ToolError as error:
         passing = isinstance(error, ToolUnavailable)
-        return ToolResult(ok=False, error=str(error), passing=passing)
+        return ToolResult(ok=False, error=trim(str(error), MAX_RESULT_CHARS), passing=passing)
     except TimeoutError:
         late = f"{name} gave no result in {found.spec.timeout_s:g} s"
         return ToolResult(ok=False, error=late, passing=True)

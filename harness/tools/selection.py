@@ -116,6 +116,17 @@ class ToolSelector:
             if self._index is None:
                 self._index = await SimilarityIndex.of(self._others, self._embedder)
 
+    async def update(self, specs: Sequence[ToolSpec]) -> None:
+        """Select among other tools from now on.
+
+        Args:
+            specs: of all the tools there are now.
+        """
+        fresh = ToolSelector(self._embedder, specs, probe=self._probe, weights=self._weights)
+        await fresh.prepare()
+        self._specs, self._places = fresh._specs, fresh._places
+        self._others, self._index = fresh._others, fresh._index
+
     async def select(self, text: str, k: int) -> Selection:
         """The tools to offer for a message.
 
