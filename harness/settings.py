@@ -58,11 +58,10 @@ class McpServer(BaseModel):
 
     @property
     def place(self) -> str:
-        """Where it is, without what may be secret."""
+        """Where it is, without what may be secret: arguments, and all of a URL but its host."""
         if self.url is None:
             return str(self.command)
-        port = f":{self.url.port}" if self.url.port else ""
-        return f"{self.url.scheme}://{self.url.host}{port}{self.url.path or ''}"
+        return f"{self.url.scheme}://{self.url.host}:{self.url.port}"
 
 
 # It begins the names of the server's tools, which models take 64 characters of.

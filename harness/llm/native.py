@@ -58,6 +58,6 @@ def malformed(call_id: str, name: str, text: str, error: json.JSONDecodeError) -
     near = text[max(0, error.pos - _NEAR) : error.pos + _NEAR]
     reason = (
         f"the arguments of {name} are not JSON "
-        f"({error.msg} at character {error.pos} of {len(text)}, near {near!r})"
+        f"({error.msg}; character {error.pos} of {len(text)}, near {near!r})"
     )
     return ToolRequest(call_id=call_id, name=name, error=reason)

@@ -51,9 +51,9 @@ class McpServers:
 
     async def close(self) -> None:
         """End the sessions, and the processes that they started."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for session in self._sessions:
+            session.end()
+        await asyncio.gather(*self._tasks)
 
     async def _offer(self, name: str, tools: list[Tool]) -> None:
         if not self._registry.replace(source_of(name), tools):

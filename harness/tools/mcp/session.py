@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -48,7 +49,8 @@ class Pace:
 
 class McpSession:
     """One server's session. A single task owns the connection, for it must be left in the task that
-    entered it; calls may come from any.
+    entered it; calls may come from any. It is bounded and ended by anyio's scopes, as the client's
+    own parts are: a plain cancellation was seen to get lost in them.
 
     Args:
         name: of the server.
@@ -69,22 +71,28 @@ class McpSession:
         self._client: Client | None = None
         self._pause_s = self._pace.first_s
         self._reason = ""  # why it is away, as long as it is
+        self._life = anyio.CancelScope()
 
     async def run(self) -> None:
-        """Keep the session up until cancelled."""
-        while True:
-            try:
-                async with asyncio.timeout(self._pace.connect_s) as patience:
-                    async with connect(self._server, self._changed.set) as client:
-                        patience.reschedule(None)
-                        await self._follow(client)
-            except Exception as error:
-                self._note(reason_of(error))
-            self._client = None
-            await self._offer([])
-            self.settled.set()
-            await asyncio.sleep(self._pause_s)
-            self._pause_s = min(self._pause_s * 2, self._pace.longest_s)
+        """Keep the session up until it is ended."""
+        with self._life:
+            while True:
+                try:
+                    with anyio.fail_after(self._pace.connect_s) as patience:
+                        async with connect(self._server, self._changed.set) as client:
+                            patience.deadline = math.inf
+                            await self._follow(client)
+                except Exception as error:
+                    self._note(reason_of(error))
+                self._client = None
+                await self._offer([])
+                self.settled.set()
+                await anyio.sleep(self._pause_s)
+                self._pause_s = min(self._pause_s * 2, self._pace.longest_s)
+
+    def end(self) -> None:
+        """End the session; `run` returns once the server's process is gone."""
+        self._life.cancel()
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> Any:
         """Call a tool, once: a call that got no answer may have had its effect all the same.
@@ -132,21 +140,20 @@ class McpSession:
         )
 
     async def _follow(self, client: Client) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen(client), name=f"mcp-{self.name}-changes")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._listen, client)
             while True:
                 self._changed.clear()
-                async with asyncio.timeout(self._pace.list_s):
+                with anyio.fail_after(self._pace.list_s):
                     listed = await list_tools(client)
                 self._client = client
                 self._pause_s = self._pace.first_s
                 self._note("")
                 await self._offer(self._tools(listed))
                 self.settled.set()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._pace.look_s):
-                        await self._changed.wait()
-                    await asyncio.sleep(self._pace.settle_s)
+                with anyio.move_on_after(self._pace.look_s):
+                    await self._changed.wait()
+                await anyio.sleep(self._pace.settle_s)
 
     def _tools(self, listed: list[Any]) -> list[Tool]:
         tools = []
@@ -168,7 +175,7 @@ class McpSession:
                             self._changed.set()
                 except ListenNotSupportedError:
                     return
-            await asyncio.sleep(self._pace.look_s)
+            await anyio.sleep(self._pace.look_s)
 
 
 def reason_of(error: BaseException) -> str:

@@ -1,8 +1,11 @@
 """MCP servers as processes and on sockets, and what the harness makes of them."""
 
 import asyncio
+import socket
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -91,3 +94,38 @@ def misbehaving(folder: Path) -> Callable[..., McpServer]:
         return McpServer(command=sys.executable, args=args, **fields)
 
     return make
+
+
+class OverHttp:
+    """The misbehaving server on a socket, to be killed and started again on its port."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}/mcp"
+        self._command = [sys.executable, str(PROGRAM), str(folder), "--http", str(port)]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command)
+        deadline = time.monotonic() + PATIENCE_S
+        while not self._listens():
+            assert self._process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+@pytest.fixture
+def over_http(folder: Path, free_port: Callable[[], int]) -> Iterator[OverHttp]:
+    server = OverHttp(folder, free_port())
+    server.start()
+    yield server
+    server.kill()

@@ -1,7 +1,7 @@
-"""An MCP server over stdio, made with the official package, whose tools do what goes wrong.
+"""An MCP server, made with the official package, whose tools do what goes wrong.
 
-Its first argument may be a folder: a file `gone` in it keeps the server from starting, and each
-start and each call leaves a line in `log` there.
+Its first argument is a folder: a file `gone` in it keeps the server from starting, and each start
+and each call leaves a line in `log` there. It speaks over stdio, or over HTTP with `--http PORT`.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 
-FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(os.devnull)
+FOLDER = Path(sys.argv[1])
 server = MCPServer("misbehaving")
 
 
@@ -65,6 +65,12 @@ def variable(name: str) -> str | None:
 
 
 @server.tool()
+def header(name: str, context: Context) -> str | None:
+    """Tell a header of the request."""
+    return (context.headers or {}).get(name)
+
+
+@server.tool()
 def many(words: int) -> str:
     """Say much."""
     return "word " * words
@@ -94,4 +100,8 @@ if __name__ == "__main__":
         sys.stdin.read()
     if "--short-lived" in sys.argv:
         threading.Timer(1.5, os._exit, [0]).start()
-    server.run("stdio")
+    if "--http" in sys.argv:
+        port = int(sys.argv[sys.argv.index("--http") + 1])
+        server.run("streamable-http", host="127.0.0.1", port=port)
+    else:
+        server.run("stdio")

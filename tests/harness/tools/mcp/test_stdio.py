@@ -1,4 +1,5 @@
 import sys
+from pathlib import Path
 
 from harness.models import Effect
 from harness.settings import McpServer
@@ -157,3 +158,13 @@ async def test_a_tool_that_a_server_gets_later_is_offered(follow, misbehaving):
     await connected.call("odd_learn", name="sing")
     await connected.until(lambda: "odd_sing" in connected.registry.names())
     assert (await connected.call("odd_sing")).value == {"result": "sing"}
+
+
+async def test_an_older_server_tells_of_its_new_tools_too(follow, caplog):
+    program = Path(__file__).parent / "old_server.py"
+    old = McpServer(command=sys.executable, args=[str(program)])
+    connected = await follow(old=old, pace=Pace(look_s=3600, settle_s=0.01))
+    assert connected.registry.names() == ["old_one"]
+    assert (await connected.call("old_one")).value == "done\n[left out: image/png]"
+    await connected.has("old_one", "old_three")
+    assert "tool two of MCP server old is left out: it is no JSON Schema" in caplog.text
