@@ -1,10 +1,13 @@
+import asyncio
+import sys
+
 import pytest
 
 from harness.context.retriever import Scope
 from harness.errors import HarnessError
 from harness.events import MessageSent
 from harness.services import Services, build_services
-from harness.settings import Settings
+from harness.settings import McpServer, Settings
 
 
 @pytest.fixture
@@ -94,3 +97,15 @@ async def test_what_its_user_wants_to_be_asked_about_says_so(services, sent, sto
     await store.set_preference(user_id, "tool.wait", "ask")
     offered = await services.offer_tools(sent("Wait ten seconds, then go on"))
     assert {tool.permission for tool in offered if tool.name == "wait"} == {"ask"}
+
+
+async def test_the_tools_of_mcp_servers_are_selected_among(settings):
+    time = McpServer(command=sys.executable, args=["-m", "mcp_server_time"])
+    away = McpServer(url="http://127.0.0.1:9/mcp")
+    changed = settings.model_copy(update={"mcp_servers": {"time": time, "away": away}})
+    async with await build_services(changed) as services:
+        async with asyncio.timeout(60):
+            while services.registry.get("time_convert_time") is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        selection = await services.selector.select("convert 12:00 from Paris to Tokyo", 5)
+        assert "time_convert_time" in selection.scores
