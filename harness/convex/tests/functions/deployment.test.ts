@@ -9,7 +9,7 @@ const FUNCTIONS = fileURLToPath(new URL("../../functions", import.meta.url));
 const PUBLIC = {
   users: ["ensure", "me"],
   preferences: ["list", "remove", "set"],
-  threads: ["archive", "create", "get", "list"],
+  threads: ["archive", "create", "get", "list", "setPermission"],
   messages: ["byKey", "list", "stream"],
   toolCalls: ["list"],
 };
