@@ -69,8 +69,10 @@ def _bad_setting(error: Exception) -> str | None:
     if not isinstance(error, ValidationError) or error.title != "Settings":
         return None
     first = error.errors()[0]
-    field = str(first["loc"][0])
+    field, *inside = (str(part) for part in first["loc"])
     name = field if field.isupper() else f"HARNESS_{field.upper()}"
+    if inside or isinstance(first["input"], dict | list):  # which may hold secrets
+        return f"{'.'.join([name, *inside])}: {first['msg']}"
     return f"{name} is {first['input']!r}: {first['msg']}"
 
 

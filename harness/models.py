@@ -155,6 +155,7 @@ class Thread(Domain):
     status: Literal["active", "archived"] = "active"
     last_message_at: int = 0
     created_at: int = 0
+    permissions: dict[str, Literal["auto", "ask", "never"]] = {}  # of tools, by name
 
 
 class Message(Domain):

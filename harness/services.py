@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # chromadb and onnxruntime take seconds to import
     from harness.tools.execution import ToolContext
     from harness.tools.exemplars import Exemplars
     from harness.tools.offer import Offer
+    from harness.tools.permissions import Rules
     from harness.tools.registry import Registry
     from harness.tools.selection import ToolSelector
 
@@ -100,7 +101,6 @@ class Services:
             preferences_version: the one that `begin` answered; without it they are read anew.
         """
         from harness.tools.offer import Offer
-        from harness.tools.permissions import permission_of
 
         selection = await self.selector.select(
             sent.text,
@@ -114,13 +114,21 @@ class Services:
             return Offer(selection=selection)
         names = [candidate.name for candidate in selection.candidates]
         specs = await self.registry.offer(names, self.tool_context(sent, ""), sent.text)
-        preferences = await self.live.preferences(sent.user_id, preferences_version)
-        allowed = [
-            spec.model_copy(update={"permission": permission_of(spec, preferences)})
-            for spec in specs
-        ]
+        rules = await self._rules(sent, self.live.preferences(sent.user_id, preferences_version))
+        allowed = [spec.model_copy(update={"permission": rules.permission(spec)}) for spec in specs]
         tools = [spec for spec in allowed if spec.permission != "never"]
         return Offer(tools=tools, selection=selection)
+
+    async def permission_rules(self, sent: MessageSent) -> "Rules":
+        """What a message's user says about tools, as it stands now and never from a cache."""
+        return await self._rules(sent, self.store.preferences(sent.user_id))
+
+    async def _rules(self, sent: MessageSent, preferences: Awaitable[Mapping[str, str]]) -> "Rules":
+        from harness.tools.permissions import Rules
+
+        thread = self.store.thread_access(sent.thread_id, sent.user_id)
+        said, found = await asyncio.gather(preferences, thread)
+        return Rules(said, found.permissions if found else {})
 
     def tool_context(self, sent: MessageSent, call_id: str) -> "ToolContext":
         """What a tool may reach when it is called for this message."""
@@ -185,6 +193,12 @@ async def build_services(settings: Settings) -> Services:
     registry = Registry(BUILTIN)
     selector = ToolSelector(embedder, registry.specs())
     closing.push_async_callback(selector.aclose)
+    if settings.mcp_servers:
+        from harness.tools.mcp.servers import McpServers
+
+        servers = McpServers(settings.mcp_servers, registry, selector.update)
+        await servers.start()
+        closing.push_async_callback(servers.close)
     return Services(
         settings=settings,
         store=store,

@@ -2,9 +2,17 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 APP_ID = "harness"
@@ -22,6 +30,42 @@ class ModelPrice(BaseModel):
     prompt: float
     completion: float
     cached: float | None = None
+
+
+class McpServer(BaseModel):
+    """An MCP server: a command that is started and spoken to over its stdio, or an address.
+
+    Attributes:
+        env: variables of the command, beside HOME, PATH and their like.
+        headers: of every request to the address.
+        timeout_s: seconds until a call of one of its tools is given up.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    command: str | None = None
+    args: list[str] = []
+    env: dict[str, SecretStr] = {}
+    url: HttpUrl | None = None
+    headers: dict[str, SecretStr] = {}
+    timeout_s: float = Field(30.0, gt=0)
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.command is None) == (self.url is None):
+            raise ValueError("give either a command or a url")
+        return self
+
+    @property
+    def place(self) -> str:
+        """Where it is, without what may be secret: arguments, and all of a URL but its host."""
+        if self.url is None:
+            return str(self.command)
+        return f"{self.url.scheme}://{self.url.host}:{self.url.port}"
+
+
+# It begins the names of the server's tools, which models take 64 characters of.
+McpName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
 
 
 class Settings(BaseSettings):
@@ -73,10 +117,16 @@ class Settings(BaseSettings):
     cors_origins: list[str] = ["http://localhost:3000"]
 
     # The job.
-    max_turns: int = 6
+    # Ceilings of one message: over one of them, the model answers without tools.
+    max_turns: int = Field(6, ge=1)
+    max_calls: int = Field(32, ge=1, le=128)  # Convex keeps 128 of a message
+    max_cost: float | None = Field(None, gt=0)  # in the currency of the prices
     flush_ms: int = 60  # how often streamed text is persisted
     turn_wait_s: int = 3600  # how long a run waits for its thread before it asks again
     reply_wait_s: int = 24 * 3600  # how long a question stays open
+
+    # MCP servers by name, as JSON: {"time": {"command": "mcp-server-time"}, "wiki": {"url": "…"}}.
+    mcp_servers: dict[McpName, McpServer] = {}
 
     # Context.
     embedder: str = "minilm"  # or openai:MODEL, chroma:NAME of one of Chroma's functions

@@ -7,7 +7,7 @@ new flow; deleting this file (and the flag) removes it, and nothing else changes
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -15,17 +15,18 @@ from harness.chat.errors import ApiError, ErrorCode
 from harness.context.gather import GatheredContext
 from harness.context.indexing import catch_up
 from harness.events import MessageSent
+from harness.llm.answer import Answer, Ceilings
 from harness.llm.errors import ModelError
 from harness.llm.models import fallbacks, resolve_model
 from harness.llm.shown import context_record, shown_memories
 from harness.llm.turn import run_turn
-from harness.llm.turns import CallOutcome, PastTurn, TurnRequest, TurnResult
+from harness.llm.turns import CallOutcome, TurnRequest, TurnResult
 from harness.models import Ack, Failure, ToolRequest, Usage
 from harness.services import Services, build_services
 from harness.settings import Settings
 from harness.store import Exchange
 from harness.telemetry.logs import get_logger
-from harness.tools.execution import run_tool
+from harness.tools.execution import call_problem, run_tool
 from harness.tools.offer import Offer
 from harness.tools.registry import ToolSpec
 
@@ -136,23 +137,15 @@ async def _turns(
 ) -> list[TurnResult]:
     # Nobody can be asked and nothing can be waited for inside a request.
     tools = [tool for tool in offer.tools if tool.permission == "auto" and tool.control is None]
-    results: list[TurnResult] = []
-    past: list[PastTurn] = []
-    for turn in range(services.settings.max_turns):
-        request = TurnRequest(
-            text=sent.text,
-            context=context,
-            tools=tools if turn + 1 < services.settings.max_turns else [],
-            past=past,
-            call_prefix=f"{sent.message_key}-{turn}-",
-        )
+    ceilings = Ceilings.of(services.settings)
+    answer = Answer(ceilings, sent.message_key, sent.text, context, tools)
+    while not answer.finished:
+        request = answer.next_turn()
+        offered = {tool.name: tool for tool in request.tools}
         result = await _turn(services, sent, request, emit)
-        results.append(result)
-        if not result.tool_calls:
-            break
-        outcomes = [await _call(services, sent, call, tools) for call in result.tool_calls]
-        past.append(PastTurn(text=result.text, calls=result.tool_calls, outcomes=outcomes))
-    return results
+        outcomes = [await _call(services, sent, call, offered) for call in result.tool_calls]
+        answer.add(result, outcomes)
+    return answer.results
 
 
 async def _turn(
@@ -174,17 +167,26 @@ async def _turn(
 
 
 async def _call(
-    services: Services, sent: MessageSent, call: ToolRequest, tools: list[ToolSpec]
+    services: Services, sent: MessageSent, call: ToolRequest, offered: Mapping[str, ToolSpec]
 ) -> CallOutcome:
-    if call.error is not None or call.name not in {tool.name for tool in tools}:
-        reason = call.error or f"there is no tool {call.name!r}"
-        return CallOutcome(
-            call_id=call.call_id, name=call.name, ok=False, content=f"error: {reason}"
-        )
+    problem = call_problem(services.registry, offered, call)
+    if problem is not None:
+        return _failed(call, problem, wrong=True)
+    rules = await services.permission_rules(sent)
+    spec = services.registry.get(call.name) or offered[call.name]
+    if rules.permission(spec) != "auto":
+        return _failed(call, "it may not run by itself by now")
     context = services.tool_context(sent, call.call_id)
     result = await run_tool(services.registry, call.name, call.arguments, context)
-    content = json.dumps(result.value) if result.ok else f"error: {result.error}"
-    return CallOutcome(call_id=call.call_id, name=call.name, ok=result.ok, content=content)
+    if not result.ok:
+        return _failed(call, str(result.error))
+    content = json.dumps(result.value)
+    return CallOutcome(call_id=call.call_id, name=call.name, ok=True, content=content)
+
+
+def _failed(call: ToolRequest, reason: str, *, wrong: bool = False) -> CallOutcome:
+    content = f"error: {reason}"
+    return CallOutcome(call_id=call.call_id, name=call.name, ok=False, content=content, wrong=wrong)
 
 
 async def _keep(

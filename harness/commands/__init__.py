@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import typer
 
-from harness.commands import chat, doctor, index, local, reindex, token, ui, up
+from harness.commands import chat, doctor, index, local, reindex, token, tools, ui, up
 
 # By name, so that the command line knows which need no other package.
 REGISTER: dict[str, Callable[[typer.Typer], None]] = {
@@ -15,5 +15,6 @@ REGISTER: dict[str, Callable[[typer.Typer], None]] = {
     "reindex": reindex.register,
     "token": token.register,
     "local": local.register,
+    "tools": tools.register,
     "ui": ui.register,
 }

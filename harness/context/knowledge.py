@@ -16,7 +16,7 @@ from chromadb.errors import NotFoundError
 from numpy.typing import NDArray
 
 from harness.context.chunks import chunk
-from harness.context.embeddings import CachedEmbedder, ChromaEmbedding
+from harness.context.embeddings import CachedEmbedder, ChromaEmbedding, slug
 from harness.context.folder import (
     GLOBS,
     Document,
@@ -61,7 +61,7 @@ class Knowledge:
     def __init__(
         self, client: ClientAPI, embedder: CachedEmbedder, look_every_s: float = LOOK_EVERY_S
     ) -> None:
-        self.name = f"knowledge-{embedder.name}"
+        self.name = f"knowledge-{slug(embedder.name)}"
         self._client = client
         self._embedder = embedder
         self._adapter = ChromaEmbedding(embedder)

@@ -8,8 +8,8 @@ from harness.jobs.indexing import index_memory
 from harness.jobs.policies import INDEX, PERSIST
 from harness.jobs.run import Run
 from harness.jobs.steps import Outcome
+from harness.llm.answer import Answer
 from harness.llm.shown import context_record, shown_memories
-from harness.llm.turns import TurnResult
 from harness.llm.usage import cost
 from harness.models import Failure, ToolCallStatus, Usage
 from harness.store.results import Ended
@@ -21,7 +21,7 @@ Props = dict[str, str | float | bool]
 
 
 async def persist_response(
-    run: Run, context: GatheredContext, offer: Offer, results: list[TurnResult]
+    run: Run, context: GatheredContext, offer: Offer, answer: Answer
 ) -> None:
     """Keep the answer, free the thread, index the exchange and learn from it, in this order.
 
@@ -29,15 +29,15 @@ async def persist_response(
         run: the run.
         context: what the answer was shown.
         offer: the tools that its model was offered.
-        results: of every turn; their texts joined are the answer.
+        answer: its turns; their texts joined are the answer.
     """
-    persisting = partial(_persist, run, context, offer, results)
+    persisting = partial(_persist, run, context, offer, answer)
     ended = await run.steps.run("persist-response", persisting, PERSIST, Ended)
     await run.free_thread(ended.next)
     if ended.status == "completed":
         # Later messages find the exchange in the thread's history all the same.
         await index_memory(run)
-        if any(result.tool_calls for result in results):
+        if any(result.tool_calls for result in answer.results):
             await run.steps.attempt("learn-tools", partial(_learn, run), INDEX)
 
 
@@ -49,9 +49,8 @@ async def persist_failure(run: Run, failure: Failure) -> None:
         await run.free_thread(Ended.model_validate(outcome.value).next)
 
 
-async def _persist(
-    run: Run, context: GatheredContext, offer: Offer, results: list[TurnResult]
-) -> Ended:
+async def _persist(run: Run, context: GatheredContext, offer: Offer, answer: Answer) -> Ended:
+    results = answer.results
     usage = sum((result.usage for result in results), Usage())
     latency_ms = float(time.time_ns() // 1_000_000 - run.sent.sent_at)
     ended = await run.services.store.complete(
@@ -65,13 +64,12 @@ async def _persist(
         selection=offer.selection,
     )
     if ended.applied:
-        await _account(run, offer, results, usage, latency_ms)
+        await _account(run, offer, answer, usage, latency_ms)
     return ended
 
 
-async def _account(
-    run: Run, offer: Offer, results: list[TurnResult], usage: Usage, latency_ms: float
-) -> None:
+async def _account(run: Run, offer: Offer, answer: Answer, usage: Usage, latency_ms: float) -> None:
+    results = answer.results
     model = results[-1].model
     for kind in ("prompt", "completion", "cached"):
         MODEL_TOKENS.labels(model, kind).inc(getattr(usage, f"{kind}_tokens"))
@@ -81,11 +79,14 @@ async def _account(
         "turns": len(results),
         "tools_offered": ",".join(spec.name for spec in offer.tools),
         "tool_calls": sum(len(result.tool_calls) for result in results),
+        "repairs": answer.repairs,
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "model_ms": sum(result.duration_ms for result in results),
         **_where_time_went(run.steps.outcomes, run.sent.sent_at),
     }
+    if answer.withheld is not None:
+        props["tools_withheld"] = answer.withheld
     if results[0].ttft_ms is not None:
         props["ttft_ms"] = results[0].ttft_ms
     first_text_at = next((at for result in results if (at := result.first_text_at)), None)

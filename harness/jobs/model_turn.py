@@ -18,7 +18,7 @@ from harness.llm.turn import run_turn
 from harness.llm.turns import TurnRequest, TurnResult
 from harness.models import Effect, Failure, ToolRequest
 from harness.store.results import PlannedCall
-from harness.tools.registry import Registry
+from harness.tools.registry import ToolSpec
 
 MAX_PAUSES = 3
 MAX_PAUSE_S = 3600.0
@@ -97,7 +97,7 @@ async def _stream(run: Run, turn: int, spec: ModelSpec, request: TurnRequest) ->
             raise
         return Streamed(pause_s=limited.retry_after_s)
     result = result.model_copy(update={"text": text.whole, "first_text_at": text.first_at})
-    stop = await _record(run, turn, result, services.registry)
+    stop = await _record(run, turn, result, request.tools)
     return Streamed(stopped=True) if stop else Streamed(result=result)
 
 
@@ -124,17 +124,19 @@ class _Joined:
             await self._begun()
 
 
-async def _record(run: Run, turn: int, result: TurnResult, registry: Registry) -> bool:
+async def _record(run: Run, turn: int, result: TurnResult, offered: list[ToolSpec]) -> bool:
     if not result.tool_calls:
         return False
+    specs = {spec.name: spec for spec in offered}
     planned = [
-        _planned(i, call, result.decided_by, registry) for i, call in enumerate(result.tool_calls)
+        _planned(i, call, result.decided_by, specs.get(call.name))
+        for i, call in enumerate(result.tool_calls)
     ]
     return await run.services.store.record_calls(run.key, turn, planned) is not None
 
 
-def _planned(index: int, call: ToolRequest, chosen_by: str, registry: Registry) -> PlannedCall:
-    spec = registry.get(call.name)
+def _planned(index: int, call: ToolRequest, chosen_by: str, spec: ToolSpec | None) -> PlannedCall:
+    """A call as it was offered: a tool may leave the registry, or change, before it runs."""
     return PlannedCall(
         call_id=call.call_id,
         index=index,

@@ -6,6 +6,8 @@ and each step stops at its own.
 
 from dataclasses import dataclass
 
+from harness.tools.registry import MOST_ATTEMPTS
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -34,7 +36,8 @@ MODEL_TIMEOUT_S = 600
 MODEL = Policy(MODEL_TIMEOUT_S, attempts=5)
 MODEL_WITH_FALLBACK = Policy(MODEL_TIMEOUT_S, attempts=2)
 
-TOOL_ATTEMPTS = 5
+# At least what a tool's own retry may want: a try that Convex or a crash cost counts as well.
+TOOL_ATTEMPTS = MOST_ATTEMPTS
 TOOL_MARGIN_S = 30  # beside the tool's own timeout: what Convex needs around it
 
 RETRIES = PERSIST.attempts - 1

@@ -16,14 +16,13 @@ from harness.jobs.steps import RunFailed, RunStopped
 from harness.jobs.summarising import summarise_thread
 from harness.jobs.thread_turn import pass_turn_on, take_turn
 from harness.jobs.tool_calls import run_calls
+from harness.llm.answer import Answer, Ceilings
 from harness.llm.errors import UnknownModel
 from harness.llm.models import ModelSpec, fallbacks, resolve_model
-from harness.llm.turns import PastTurn, TurnRequest, TurnResult
 from harness.models import Failure
 from harness.services import Services
 from harness.store.results import Begun
 from harness.tools.offer import Offer
-from harness.tools.registry import ToolSpec
 
 FN_ID = "process-message"
 SAME_MESSAGE = "event.data.message_key == async.data.message_key"
@@ -89,9 +88,12 @@ async def _answer(run: Run) -> None:
     )
     context = await run.steps.run("gather-context", gathering, GATHER, GatheredContext)
     offer = await _select_tools(run, begun, context)
-    results = await _turns(run, models, context, offer.tools)
-    await persist_response(run, context, offer, results)
-    answered_by = next((spec for spec in models if spec.name == results[-1].model), models[0])
+    ceilings = Ceilings.of(run.services.settings)
+    answer = Answer(ceilings, run.key, run.sent.text, context, offer.tools)
+    await _turns(run, models, answer)
+    await persist_response(run, context, offer, answer)
+    last_model = answer.results[-1].model
+    answered_by = next((spec for spec in models if spec.name == last_model), models[0])
     await summarise_thread(run, answered_by, begun.order)
 
 
@@ -104,27 +106,11 @@ async def _select_tools(run: Run, begun: Begun, context: GatheredContext) -> Off
     return Offer.model_validate(outcome.value or [])
 
 
-async def _turns(
-    run: Run, models: list[ModelSpec], context: GatheredContext, tools: list[ToolSpec]
-) -> list[TurnResult]:
-    past: list[PastTurn] = []
-    results: list[TurnResult] = []
-    last = run.services.settings.max_turns - 1
-    for turn in range(last + 1):
-        request = TurnRequest(
-            text=run.sent.text,
-            context=context,
-            tools=tools if turn < last else [],
-            past=past,
-            call_prefix=f"{run.key}-{turn}-",
-        )
+async def _turns(run: Run, models: list[ModelSpec], answer: Answer) -> None:
+    while not answer.finished:
+        turn, request = answer.turn, answer.next_turn()
         result = await model_turn(run, turn, models, request)
-        results.append(result)
-        if not result.tool_calls:
-            break
-        outcomes = await run_calls(run, turn, result.tool_calls, tools)
-        past.append(PastTurn(text=result.text, calls=result.tool_calls, outcomes=outcomes))
-    return results
+        answer.add(result, await run_calls(run, turn, result.tool_calls, request.tools))
 
 
 def _models(run: Run) -> list[ModelSpec]:

@@ -63,7 +63,9 @@ def build_messages(request: TurnRequest) -> list[ChatCompletionMessageParam]:
 
     Results of tools stand there alone; without any, what was said about the same thing.
     """
-    results = [outcome.content for turn in request.past for outcome in turn.outcomes]
+    outcomes = [outcome for turn in request.past for outcome in turn.outcomes]
+    repaired = [outcome for outcome in outcomes if not outcome.wrong]
+    results = [outcome.content for outcome in repaired or outcomes]
     if results:
         shots = [(f"Request: {r}\nResult: {c}", a) for r, c, a in RESULT_EXAMPLES]
         found = _one_line(" ".join(_plain(result) for result in results))

@@ -161,7 +161,7 @@ def _record(
     spec: ModelSpec, request: TurnRequest, counter: TokenCounter, left_out: dict[str, int]
 ) -> ContextRecord:
     """What each section adds to the longest prompt, so that together they are its tokens."""
-    growing = _bare("")
+    growing = replace(_bare(""), max_calls=request.max_calls)
     stages = [("system", growing), ("message", growing := replace(growing, text=request.text))]
     for name in ("past", "tools"):
         growing = replace(growing, **{name: getattr(request, name)})

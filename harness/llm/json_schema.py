@@ -12,8 +12,8 @@ from typing import Any
 from openai.types.chat import ChatCompletionMessageParam
 
 from harness.llm.models import ModelSpec
-from harness.llm.native import parse_call
-from harness.llm.prompt import system_text
+from harness.llm.native import malformed, parse_call
+from harness.llm.prompt import system_text, turn_note
 from harness.llm.turns import TurnRequest
 from harness.models import ToolRequest
 from harness.tools.registry import ToolSpec
@@ -29,6 +29,7 @@ SYSTEM = (
 SMALL_TALK = ("Good morning!", "Thank you very much")
 EXAMPLES_PER_TOOL = 4
 _WORD = re.compile(r"\w+")
+_NAMED = re.compile(r'"tool"\s*:\s*"([^"]*)"')
 
 
 def offered(spec: ModelSpec, tools: Sequence[ToolSpec]) -> list[ToolSpec]:
@@ -72,12 +73,15 @@ def parse_decision(text: str, call_id: str) -> ToolRequest | None:
     """The call that a decision asks for, None for no tool.
 
     An answer that is no decision (a server may ignore the schema) means no tool: the model then
-    answers in plain text.
+    answers in plain text. One that was meant to be a call and is not JSON is that call's error.
     """
     try:
         decision = json.loads(text)
-    except json.JSONDecodeError:
-        return None
+    except json.JSONDecodeError as error:
+        named = _NAMED.search(text)
+        if named is None or named[1] == NO_TOOL:
+            return None
+        return malformed(call_id, named[1], text, error)
     if not isinstance(decision, dict):
         return None
     name = decision.get("tool")
@@ -115,7 +119,8 @@ def _results(request: TurnRequest) -> str:
         for turn in request.past
         for call, outcome in zip(turn.calls, turn.outcomes, strict=True)
     ]
-    return "\n" + "\n".join(["Known by now:", *told]) if told else ""
+    note = turn_note(request)
+    return "\n" + "\n".join(["Known by now:", *told, *filter(None, [note])]) if told else ""
 
 
 def _ask(text: str) -> str:

@@ -8,6 +8,8 @@ from harness.llm.completion import CallFragments
 from harness.models import ToolRequest
 from harness.tools.registry import ToolSpec
 
+_NEAR = 20  # characters around what is wrong that a model is shown
+
 
 def tool_options(tools: Sequence[ToolSpec]) -> dict[str, Any]:
     """The request's parameters that offer these tools; none for no tools."""
@@ -44,9 +46,18 @@ def parse_call(call_id: str, name: str, arguments: str) -> ToolRequest:
     try:
         parsed = json.loads(arguments or "{}")
     except json.JSONDecodeError as error:
-        reason = f"the arguments of {name} are not JSON ({error.msg} at {error.pos})"
-        return ToolRequest(call_id=call_id, name=name, error=reason)
+        return malformed(call_id, name, arguments, error)
     if not isinstance(parsed, dict):
         reason = f"the arguments of {name} are not a JSON object"
         return ToolRequest(call_id=call_id, name=name, error=reason)
     return ToolRequest(call_id=call_id, name=name, arguments=parsed)
+
+
+def malformed(call_id: str, name: str, text: str, error: json.JSONDecodeError) -> ToolRequest:
+    """A call whose text is not JSON, with what is wrong and where."""
+    near = text[max(0, error.pos - _NEAR) : error.pos + _NEAR]
+    reason = (
+        f"the arguments of {name} are not JSON "
+        f"({error.msg}; character {error.pos} of {len(text)}, near {near!r})"
+    )
+    return ToolRequest(call_id=call_id, name=name, error=reason)

@@ -8,13 +8,16 @@ from openai.types.chat import ChatCompletionMessageParam
 from harness.context.gather import GatheredContext
 from harness.llm import _small_prompt
 from harness.llm.models import ModelSpec
-from harness.llm.turns import PastTurn, TurnRequest
+from harness.llm.turns import CallOutcome, PastTurn, TurnRequest
 
 SYSTEM = (
     "You are the assistant of a chat. Answer the user's last message directly and briefly, in the "
     "user's language. Use the tools that you are offered when the message needs one, never to "
     "guess. Say so when you do not know."
 )
+
+REPAIR = "(This call could not run as it was. Correct it and call again, once.)"
+LAST = "(No more tools can be used for this message. Answer with what is known by now.)"
 
 
 def build_messages(spec: ModelSpec, request: TurnRequest) -> list[ChatCompletionMessageParam]:
@@ -37,8 +40,16 @@ def build_messages(spec: ModelSpec, request: TurnRequest) -> list[ChatCompletion
     messages.append({"role": "user", "content": request.text})
     native = spec.protocol == "native"
     for turn in request.past:
-        messages += _native_turn(turn) if native else _told_turn(turn)
+        note = turn_note(request) if turn is request.past[-1] else ""
+        messages += _native_turn(turn, note) if native else _told_turn(turn, note)
     return messages
+
+
+def turn_note(request: TurnRequest) -> str:
+    """What the model is told behind the results of its last calls, if anything."""
+    if request.repairs:
+        return REPAIR
+    return LAST if request.max_calls == 0 else ""
 
 
 def system_text(context: GatheredContext) -> str:
@@ -70,7 +81,7 @@ def system_text(context: GatheredContext) -> str:
     return "\n\n".join(parts)
 
 
-def _native_turn(turn: PastTurn) -> list[ChatCompletionMessageParam]:
+def _native_turn(turn: PastTurn, note: str) -> list[ChatCompletionMessageParam]:
     if not turn.calls:
         return [{"role": "assistant", "content": turn.text}]
     messages: list[ChatCompletionMessageParam] = [
@@ -88,20 +99,30 @@ def _native_turn(turn: PastTurn) -> list[ChatCompletionMessageParam]:
         }
     ]
     messages += [
-        {"role": "tool", "tool_call_id": outcome.call_id, "content": outcome.content}
+        {
+            "role": "tool",
+            "tool_call_id": outcome.call_id,
+            "content": _noted(outcome, turn, note),
+        }
         for outcome in turn.outcomes
     ]
     return messages
 
 
-def _told_turn(turn: PastTurn) -> list[ChatCompletionMessageParam]:
+def _noted(outcome: CallOutcome, turn: PastTurn, note: str) -> str:
+    """A result and, where it belongs, a note: a message of its own would seem the user's."""
+    belongs = outcome.wrong if note == REPAIR else outcome is turn.outcomes[-1]
+    return f"{outcome.content}\n{note}" if note and belongs else outcome.content
+
+
+def _told_turn(turn: PastTurn, note: str) -> list[ChatCompletionMessageParam]:
     told = [
         f"{outcome.name}({json.dumps(call.arguments)}) gave: {outcome.content}"
         for call, outcome in zip(turn.calls, turn.outcomes, strict=True)
     ]
     if not told:
         return [{"role": "assistant", "content": turn.text}]
-    content = "\n".join(["Results of the tools:", *told, "Answer my message with them."])
+    content = "\n".join(["Results of the tools:", *told, note or "Answer my message with them."])
     return [
         {"role": "assistant", "content": turn.text or "I will use a tool."},
         {"role": "user", "content": content},

@@ -45,7 +45,7 @@ async def _native_turn(
         _limits(clients),
         **native.tool_options(request.tools),
     )
-    calls = native.parse_calls(completion.calls, request.call_prefix)
+    calls = native.parse_calls(completion.calls[: request.max_calls], request.call_prefix)
     return _result(spec, [completion], completion.text, calls)
 
 
@@ -54,7 +54,8 @@ async def _json_turn(
 ) -> TurnResult:
     requests: list[Completion] = []
     tools = json_schema.offered(spec, request.tools)
-    if tools and not (spec.style == "small" and request.past):  # which would only repeat its call
+    # A small model would only repeat its call, unless that was wrong.
+    if tools and (spec.style != "small" or not request.past or request.repairs):
         decision = await complete(
             clients.get(spec),
             spec,

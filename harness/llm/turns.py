@@ -14,12 +14,14 @@ class CallOutcome(BaseModel):
 
     Attributes:
         content: the result as JSON text, or why there is none.
+        wrong: whether the call itself could not run as it was: the model may correct it.
     """
 
     call_id: str
     name: str
     ok: bool
     content: str
+    wrong: bool = False
 
 
 class PastTurn(BaseModel):
@@ -28,6 +30,11 @@ class PastTurn(BaseModel):
     text: str = ""
     calls: list[ToolRequest] = []
     outcomes: list[CallOutcome] = []
+
+    @property
+    def wrong(self) -> bool:
+        """Whether a call of it could not run as it was."""
+        return any(outcome.wrong for outcome in self.outcomes)
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,8 @@ class TurnRequest:
         tools: what the model may call, most fitting first; empty when it must answer.
         past: the turns so far.
         call_prefix: makes the ids of this turn's calls unique among all messages.
+        max_calls: how many calls it may make; further ones are dropped. None for any number, 0 when
+            this is the answer's last turn.
     """
 
     text: str
@@ -47,6 +56,12 @@ class TurnRequest:
     tools: list[ToolSpec] = field(default_factory=list)
     past: list[PastTurn] = field(default_factory=list)
     call_prefix: str = "call"
+    max_calls: int | None = None
+
+    @property
+    def repairs(self) -> bool:
+        """Whether the model is to correct what it called last."""
+        return self.max_calls != 0 and bool(self.past) and self.past[-1].wrong
 
 
 class TurnResult(BaseModel):

@@ -97,7 +97,29 @@ async def examine() -> list[Finding]:
         probed = await asyncio.gather(
             *(_part(client, name, settings, name in here, running is not None) for name in PARTS)
         )
-    return findings + list(probed)
+    return [*findings, *probed, *await _mcp_servers(settings)]
+
+
+async def _mcp_servers(settings: Settings) -> list[Finding]:
+    """A line a server: one that is away costs its own tools, so it is no fault of the pipeline."""
+    if not settings.mcp_servers:
+        return []
+    from harness.tools.mcp.inspection import inspect
+
+    servers = settings.mcp_servers.items()
+    looked = await asyncio.gather(*(inspect(name, server) for name, server in servers))
+    return [
+        Finding(f"mcp {each.name}", each.place, each.version, "ok", f"{len(each.tools)} tools")
+        if not each.fault
+        else Finding(
+            f"mcp {each.name}",
+            each.place,
+            "",
+            "not running",
+            f"{each.fault}; its tools are off until it answers",
+        )
+        for each in looked
+    ]
 
 
 async def _part(

@@ -68,6 +68,18 @@ class UserStore(Calls):
         """
         await self._do("threads:remove", {"threadId": thread_id})
 
+    async def set_tool_permission(
+        self, thread_id: str, tool: str, permission: Literal["auto", "ask", "never"] | None
+    ) -> None:
+        """Say what a tool may do in a thread; None takes back what was said.
+
+        Raises:
+            StoreError: `NOT_FOUND` when the thread is not the caller's, `INVALID` when there is too
+                much said already.
+        """
+        arguments = {"threadId": thread_id, "tool": tool, "permission": permission}
+        await self._do("threads:setPermission", arguments)
+
     async def list_messages(
         self, thread_id: str, *, limit: int = 50, cursor: str | None = None
     ) -> Page[Message]:

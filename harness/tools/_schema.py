@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 # Titles and defaults say nothing to a model, and a grammar counts out a bound on a text's length
 # character by character. Arguments are validated against the bounds all the same.
@@ -26,6 +26,11 @@ def model_schema(arguments: type[BaseModel]) -> dict[str, Any]:
     if "$defs" in schema:
         plain["$defs"] = schema["$defs"]
     return plain
+
+
+def result_schema(kind: Any) -> dict[str, Any]:
+    """The JSON Schema of a return type, for documentation; empty when it may be anything."""
+    return TypeAdapter(kind).json_schema(mode="serialization")
 
 
 def with_choices(schema: Mapping[str, Any], choices: Mapping[str, Sequence[str]]) -> dict[str, Any]:

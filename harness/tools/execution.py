@@ -7,24 +7,51 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
+from harness.models import ToolRequest
+from harness.tools._arguments import WrongArguments
 from harness.tools._trim import MAX_RESULT_CHARS, trim
 from harness.tools.context import ToolContext
-from harness.tools.errors import ToolError
-from harness.tools.registry import Registry, Tool
+from harness.tools.errors import ToolError, ToolUnavailable
+from harness.tools.registry import Registry, Tool, ToolSpec
 
-__all__ = ["ToolContext", "ToolResult", "check_arguments", "run_tool"]
+__all__ = ["ToolContext", "ToolResult", "call_problem", "check_arguments", "run_tool"]
 
 log = logging.getLogger(__name__)
 
 
 class ToolResult(BaseModel):
-    """What a call came to; `error` is for the model to read, and the user."""
+    """What a call came to.
+
+    Attributes:
+        error: for the model to read, and the user.
+        passing: whether another try may fare better; what a tool itself refuses is final.
+    """
 
     ok: bool
     value: Any = None
     error: str | None = None
+    passing: bool = False
+
+
+def call_problem(
+    registry: Registry, offered: Mapping[str, ToolSpec], call: ToolRequest
+) -> str | None:
+    """Why a model must correct a call before it can run, in words for it; None when it can.
+
+    Args:
+        registry: the tools there are.
+        offered: those that the model may call, by name; what it names beside them never runs.
+        call: as the model asked for it.
+    """
+    if call.error is not None:
+        return call.error
+    if call.name not in offered:
+        return f"there is no tool {call.name!r}; there are: {', '.join(offered) or 'none'}"
+    if registry.tool(call.name) is None:
+        return None  # it went away since: no fault of the model's
+    return check_arguments(registry, call.name, call.arguments)[1]
 
 
 def check_arguments(
@@ -39,11 +66,11 @@ def check_arguments(
     """
     found = registry.tool(name)
     if found is None:
-        return None, f"there is no tool {name!r}; there are: {', '.join(registry.names())}"
+        return None, f"there is no tool {name!r} at present"
     try:
-        return dict(_validated(found, arguments)), None
-    except ValidationError as error:
-        return None, f"{name} was given wrong arguments: {_readable(error)}"
+        return found.check(arguments), None
+    except WrongArguments as error:
+        return None, f"{name} was given wrong arguments: {error}"
 
 
 async def run_tool(
@@ -67,13 +94,16 @@ async def run_tool(
         async with asyncio.timeout(found.spec.timeout_s):
             value = await _call(found, checked, context)
     except ToolError as error:
-        return ToolResult(ok=False, error=str(error))
+        passing = isinstance(error, ToolUnavailable)
+        return ToolResult(ok=False, error=trim(str(error), MAX_RESULT_CHARS), passing=passing)
     except TimeoutError:
-        return ToolResult(ok=False, error=f"{name} gave no result in {found.spec.timeout_s:g} s")
+        late = f"{name} gave no result in {found.spec.timeout_s:g} s"
+        return ToolResult(ok=False, error=late, passing=True)
     except Exception:
         # Its words may hold anything, a path or a key; the log has them for the operator.
         log.exception("tool %s failed in call %s", name, context.call_id)
-        return ToolResult(ok=False, error=f"{name} failed unexpectedly; the log says why")
+        told = f"{name} failed unexpectedly; the log says why"
+        return ToolResult(ok=False, error=told, passing=True)
     return ToolResult(ok=True, value=trim(value, MAX_RESULT_CHARS))
 
 
@@ -86,14 +116,3 @@ async def _call(found: Tool, arguments: dict[str, Any], context: ToolContext) ->
         value = await asyncio.to_thread(found.function, **arguments)
     json.dumps(value)  # a result that is no JSON fails here, under its tool's name
     return value
-
-
-def _validated(found: Tool, arguments: Mapping[str, Any]) -> BaseModel:
-    return found.arguments.model_validate(dict(arguments))
-
-
-def _readable(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(str(part) for part in problem['loc']) or 'arguments'}: {problem['msg']}"
-        for problem in error.errors(include_url=False, include_context=False)
-    )

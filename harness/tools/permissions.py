@@ -1,6 +1,11 @@
-"""Whether a tool may run: the registry decides first, then its user."""
+"""Whether a tool may run: the deployment decides first, then its user.
+
+What the registry forbids stays forbidden. Otherwise the most specific word counts: the thread's,
+then the user's, then the registry's. All three are kept where no model and no tool can write.
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from harness.tools.registry import Permission, ToolSpec
 
@@ -13,17 +18,26 @@ def preference_key(tool_name: str) -> str:
     return f"{PREFIX}{tool_name}"
 
 
-def permission_of(spec: ToolSpec, preferences: Mapping[str, str]) -> Permission:
-    """A tool's permission for one user.
+@dataclass(frozen=True)
+class Rules:
+    """What one user said about tools; a value that is no permission counts as not said.
 
-    A user may tighten or loosen `auto` and `ask`; what the deployment forbids stays forbidden. A
-    value that is no permission counts as none.
-
-    Args:
-        spec: the tool.
+    Attributes:
         preferences: the user's, which no tool can write under `tool.`.
+        thread: by tool's name, what counts in one thread only.
     """
-    if spec.permission == "never":
-        return "never"
-    chosen = preferences.get(preference_key(spec.name))
-    return PERMISSIONS.get(chosen or "", spec.permission)
+
+    preferences: Mapping[str, str] = field(default_factory=dict)
+    thread: Mapping[str, str] = field(default_factory=dict)
+
+    def permission(self, spec: ToolSpec) -> Permission:
+        """A tool's permission.
+
+        Args:
+            spec: the tool, with the permission that the registry gives it.
+        """
+        if spec.permission == "never":
+            return "never"
+        said = (self.thread.get(spec.name), self.preferences.get(preference_key(spec.name)))
+        words = (PERMISSIONS[word] for word in said if word is not None and word in PERMISSIONS)
+        return next(words, spec.permission)

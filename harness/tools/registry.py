@@ -2,21 +2,50 @@
 
 import asyncio
 import inspect
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from harness.errors import HarnessError
 from harness.models import Effect
-from harness.tools._schema import model_schema, with_choices
+from harness.tools._arguments import Check, WrongArguments, model_check
+from harness.tools._schema import model_schema, result_schema, with_choices
 from harness.tools.context import ToolContext
 
 Permission = Literal["auto", "ask", "never"]
 Control = Literal["ask", "wait", "until"]
 Choices = Callable[[ToolContext, str], list[str]]  # of the run and its message's text
 DEFAULT_TIMEOUT_S = 30.0
+MOST_ATTEMPTS = 5
+LONGEST_BACKOFF_S = 60.0
+PYTHON = "python"  # the source of the tools that are functions of this process
+
+log = logging.getLogger(__name__)
+
+
+class Retry(BaseModel):
+    """How often a call is tried that gave no result; what a tool itself refuses is final.
+
+    Attributes:
+        attempts: tries altogether.
+        backoff_s: seconds before the second try, doubled for each one after it; Inngest waits at
+            least one.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    attempts: int = Field(1, ge=1, le=MOST_ATTEMPTS)
+    backoff_s: float = Field(1.0, ge=1, le=LONGEST_BACKOFF_S)
+
+    def pause_s(self, tries: int) -> float:
+        """Seconds to wait after so many tries."""
+        return min(self.backoff_s * 2.0 ** (tries - 1), LONGEST_BACKOFF_S)
+
+
+ONCE = Retry()
 
 
 class Example(BaseModel):
@@ -34,17 +63,20 @@ def example(request: str, /, **arguments: Any) -> Example:
 
 
 class ToolSpec(BaseModel):
-    """What is known of a tool without running it; `parameters` is a JSON Schema."""
+    """What is known of a tool without running it; `parameters` and `result` are JSON Schemas."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     description: str
     parameters: dict[str, Any]
+    result: dict[str, Any] = {}
     effect: Effect = Effect.READ
     permission: Permission = "auto"
     idempotent: bool = True
     timeout_s: float = DEFAULT_TIMEOUT_S
+    retry: Retry = ONCE
+    source: str = PYTHON
     # A tool that the run itself carries out: it asks the user, or sleeps for or until a time.
     control: Control | None = None
     examples: list[Example] = []
@@ -52,11 +84,16 @@ class ToolSpec(BaseModel):
 
 @dataclass(frozen=True)
 class Tool:
-    """A function and its spec; `choices` give the values of a property at run time."""
+    """A function and its spec.
+
+    Attributes:
+        check: gives a call's arguments in their types, or says what is wrong with them.
+        choices: give the values of a property at run time.
+    """
 
     spec: ToolSpec
     function: Callable[..., Any]
-    arguments: type[BaseModel]
+    check: Check
     choices: Mapping[str, Choices]
 
 
@@ -66,6 +103,7 @@ def tool(
     permission: Permission = "auto",
     idempotent: bool = True,
     timeout_s: float = DEFAULT_TIMEOUT_S,
+    retry: Retry = ONCE,
     examples: list[Example],
     arguments: type[BaseModel] | None = None,
     choices: Mapping[str, Choices] | None = None,
@@ -74,20 +112,23 @@ def tool(
     """Make a function a tool of its name, described by its docstring's first paragraph.
 
     Its parameters are the arguments (annotate them with `Field` to describe and bound them), but
-    for `context`, which gets the run's `ToolContext`. A plain function runs in a thread.
+    for `context`, which gets the run's `ToolContext`; its return type is the result's. A plain
+    function runs in a thread.
 
     Args:
         effect: what running it does.
         permission: whether it runs by itself, asks the user first, or never runs.
         idempotent: whether running it twice does no more than once.
         timeout_s: seconds until it is given up.
+        retry: how often it is tried; more than once only when it is idempotent.
         examples: requests it serves, which selection and prompts use.
         arguments: the model of the arguments, where a signature cannot say it.
         choices: for a property, what gives its possible values in a run.
         control: for a tool that the run itself carries out.
 
     Raises:
-        HarnessError: it has no docstring, or an example does not fit its arguments.
+        HarnessError: it has no docstring or no return type, is to be repeated without being
+            idempotent, or an example does not fit its arguments.
     """
 
     def register(function: Callable[..., Any]) -> Tool:
@@ -95,21 +136,29 @@ def tool(
         description = " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
         if not description:
             raise HarnessError(f"tool {name} has no docstring", "Describe it for the model.")
+        if retry.attempts > 1 and not idempotent:
+            raise HarnessError(
+                f"tool {name} is to be tried {retry.attempts} times, and is not idempotent",
+                "Declare it idempotent if repeating it does no harm, or leave its retry out.",
+            )
         model = arguments or _signature_model(function)
+        check = model_check(model)
         for example in examples:
-            _check_example(name, model, example)
+            _check_example(name, check, example)
         spec = ToolSpec(
             name=name,
             description=description,
             parameters=model_schema(model),
+            result=_result_schema(function),
             effect=effect,
             permission=permission,
             idempotent=idempotent,
             timeout_s=timeout_s,
+            retry=retry,
             control=control,
             examples=examples,
         )
-        return Tool(spec, function, model, choices or {})
+        return Tool(spec, function, check, choices or {})
 
     return register
 
@@ -131,6 +180,30 @@ class Registry:
         if added.spec.name in self._tools:
             raise HarnessError(f"there are two tools named {added.spec.name}", "Rename one.")
         self._tools[added.spec.name] = added
+
+    def replace(self, source: str, tools: Iterable[Tool]) -> bool:
+        """Make these the only tools of a source; a name that another source has stays that one's.
+
+        Args:
+            source: which all of the tools have.
+            tools: none of them takes the source's tools away.
+
+        Returns:
+            Whether anything changed.
+        """
+        before = [each.spec for each in self._tools.values() if each.spec.source == source]
+        for spec in before:
+            del self._tools[spec.name]
+        for each in tools:
+            holder = self._tools.get(each.spec.name)
+            if holder is None:
+                self._tools[each.spec.name] = each
+            else:
+                log.warning(
+                    "tool %s of %s is left out: %s has one of that name",
+                    *(each.spec.name, source, holder.spec.source),
+                )
+        return before != [each.spec for each in self._tools.values() if each.spec.source == source]
 
     def tool(self, name: str) -> Tool | None:
         """The tool of a name, to run it."""
@@ -178,10 +251,19 @@ def _signature_model(function: Callable[..., Any]) -> type[BaseModel]:
     return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)
 
 
-def _check_example(name: str, model: type[BaseModel], example: Example) -> None:
+def _result_schema(function: Callable[..., Any]) -> dict[str, Any]:
+    hints = get_type_hints(function, include_extras=True)
+    if "return" not in hints:
+        raise HarnessError(
+            f"tool {function.__name__} has no return type", "Annotate what it gives."
+        )
+    return result_schema(hints["return"])
+
+
+def _check_example(name: str, check: Check, example: Example) -> None:
     try:
-        model.model_validate(example.arguments)
-    except ValueError as error:
+        check(example.arguments)
+    except WrongArguments as error:
         raise HarnessError(
             f"tool {name}: the arguments of its example {example.request!r} do not fit: {error}",
             "Correct the example.",

@@ -228,3 +228,55 @@ def test_an_interrupted_command_says_how_to_go_on(harness, tmp_path, monkeypatch
     for arguments in (["index", str(tmp_path)], ["reindex"]):
         code, out, _ = harness(*arguments)
         assert (code, out) == (130, "interrupted; run it again to go on\n")
+
+
+SERVERS = {
+    "time": {"command": sys.executable, "args": ["-m", "mcp_server_time"]},
+    "gone": {"url": "http://hunter2@127.0.0.1:9/mcp?key=hunter2", "headers": {"X": "hunter2"}},
+}
+
+
+def test_doctor_has_a_line_for_each_mcp_server_and_one_that_is_away_is_no_fault(
+    harness, monkeypatch
+):
+    monkeypatch.setenv("HARNESS_MCP_SERVERS", json.dumps(SERVERS))
+    code, out, _ = harness("doctor", "--json")
+    found = {row["part"]: row for row in json.loads(out)}
+    assert (found["mcp time"]["state"], found["mcp time"]["remedy"]) == ("ok", "2 tools")
+    assert found["mcp gone"]["state"] == "not running"
+    assert "its tools are off until it answers" in found["mcp gone"]["remedy"]
+    assert "hunter2" not in out
+    assert code == 0
+
+
+def test_tools_are_listed_and_written_with_their_schemas(harness, monkeypatch, tmp_path):
+    monkeypatch.setenv("HARNESS_MCP_SERVERS", json.dumps(SERVERS))
+    file = tmp_path / "tools.json"
+    code, out, err = harness("tools", "--json", str(file))
+    assert code == 0
+    assert "time_convert_time" in out
+    assert "the tools of MCP server gone (http://127.0.0.1:9) are missing" in err
+    assert "hunter2" not in out + err
+    written = {tool["name"]: tool for tool in json.loads(file.read_text())["tools"]}
+    assert written["time_convert_time"]["source"] == "mcp:time"
+    calculate = written["calculate"]
+    assert calculate["parameters"]["properties"]["expression"]["type"] == "string"
+    assert calculate["result"] != {}
+    assert (calculate["effect"], calculate["permission"]) == ("read", "auto")
+
+
+@pytest.mark.parametrize(
+    ("servers", "says"),
+    [
+        ({"a": {"command": "x", "env": {"KEY": ["hunter2"]}}}, "HARNESS_MCP_SERVERS.a.env.KEY: "),
+        ({"a": {"args": ["hunter2"]}}, "give either a command or a url"),
+        ({"Two Words": {"command": "x"}}, "should match pattern"),
+        (["hunter2"], "HARNESS_MCP_SERVERS: Input should be"),
+    ],
+)
+def test_a_wrong_mcp_setting_is_one_line_without_its_value(harness, monkeypatch, servers, says):
+    monkeypatch.setenv("HARNESS_MCP_SERVERS", json.dumps(servers))
+    code, _, err = harness("tools")
+    assert (code, err.count("\n")) == (2, 1)
+    assert says in err
+    assert "hunter2" not in err

@@ -1,3 +1,6 @@
+import asyncio
+import sys
+
 import pytest
 
 from harness.context.history import HistoryItem
@@ -5,7 +8,7 @@ from harness.context.retriever import Scope
 from harness.errors import HarnessError
 from harness.events import MessageSent
 from harness.services import Services, build_services
-from harness.settings import Settings
+from harness.settings import McpServer, Settings
 from harness.tools.offer import Offer
 
 
@@ -106,3 +109,16 @@ async def test_what_a_message_goes_on_from_tells_its_tools(services, sent):
     message = sent("and in Tokyo?")
     assert "current_time" in names(await services.offer_tools(message, [asked, answered]))
     assert names(await services.offer_tools(message, [answered])) == []
+
+
+async def test_the_tools_of_mcp_servers_are_selected_among(settings):
+    time = McpServer(command=sys.executable, args=["-m", "mcp_server_time"])
+    away = McpServer(url="http://127.0.0.1:9/mcp")
+    changed = settings.model_copy(update={"mcp_servers": {"time": time, "away": away}})
+    async with await build_services(changed) as services:
+        async with asyncio.timeout(60):
+            while services.registry.get("time_convert_time") is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        await services.selector.prepare()
+        selection = await services.selector.select("convert 12:00 from Paris to Tokyo", 5)
+        assert "time_convert_time" in [each.name for each in selection.scores]

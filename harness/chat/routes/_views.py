@@ -25,6 +25,7 @@ class ThreadView(View):
     status: Literal["active", "archived"]
     last_message_at: int
     created_at: int
+    permissions: dict[str, Literal["auto", "ask", "never"]]
 
 
 class FailureView(View):

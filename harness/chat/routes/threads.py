@@ -18,6 +18,7 @@ router = APIRouter(prefix="/api/threads", tags=["threads"])
 Id = Annotated[str, Path(pattern=THREAD_ID, max_length=64)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(max_length=2000)]
+ToolName = Annotated[str, Path(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=64)]
 
 _TITLE_CHARS = 200
 
@@ -27,6 +28,12 @@ class NewThread(Body):
 
     title: str = Field(min_length=1, max_length=_TITLE_CHARS)
     kind: Literal["standard", "critical"] = "standard"
+
+
+class NewPermission(Body):
+    """Whether a tool runs by itself, asks its user first or never runs."""
+
+    permission: Literal["auto", "ask", "never"]
 
 
 @router.post(
@@ -127,6 +134,36 @@ async def list_messages(
     except StoreError as error:
         raise _thread_error(error, thread_id) from error
     return page_of(MessageView, page)
+
+
+@router.put(
+    "/{thread_id}/permissions/{tool}",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=refusals(*BODY, ErrorCode.NOT_FOUND, ErrorCode.RATE_LIMITED),
+)
+async def permit(
+    thread_id: Id, tool: ToolName, request: NewPermission, user: Writer, parts: PartsOf
+) -> None:
+    """Say what a tool may do in a thread, over what is said of it for all threads."""
+    store = parts.sending.store.as_user(user.token)
+    try:
+        await store.set_tool_permission(thread_id, tool, request.permission)
+    except StoreError as error:
+        raise _thread_error(error, thread_id) from error
+
+
+@router.delete(
+    "/{thread_id}/permissions/{tool}",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=refusals(ErrorCode.NOT_FOUND, ErrorCode.INVALID_REQUEST, ErrorCode.RATE_LIMITED),
+)
+async def leave_open(thread_id: Id, tool: ToolName, user: Writer, parts: PartsOf) -> None:
+    """Take back what was said of a tool in a thread."""
+    store = parts.sending.store.as_user(user.token)
+    try:
+        await store.set_tool_permission(thread_id, tool, None)
+    except StoreError as error:
+        raise _thread_error(error, thread_id) from error
 
 
 def _thread_error(error: StoreError, thread_id: str) -> ApiError | StoreError:

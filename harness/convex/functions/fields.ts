@@ -17,6 +17,8 @@ export const threadKind = v.union(v.literal("standard"), v.literal("critical"));
 export const threadStatus = v.union(v.literal("active"), v.literal("archived"));
 export const flow = v.union(v.literal("background"), v.literal("inline"));
 
+export const toolPermission = v.union(v.literal("auto"), v.literal("ask"), v.literal("never"));
+
 export const usage = v.object({
   promptTokens: v.number(),
   completionTokens: v.number(),
@@ -95,6 +97,8 @@ export const threadFields = {
   lastMessageAt: v.number(),
   createdAt: v.number(),
   summary: v.optional(threadSummary),
+  /** What its owner lets tools do in this thread, by tool's name. */
+  permissions: v.optional(v.record(v.string(), toolPermission)),
 };
 
 export const messageFields = {

@@ -8,9 +8,9 @@ import {
   query,
   type MutationCtx,
 } from "./_generated/server.js";
-import { threadKind, threadStatus } from "./fields.js";
+import { threadKind, threadStatus, toolPermission } from "./fields.js";
 import { bounded, emptyPage, threadDoc, threadPage } from "./lib/documents.js";
-import { requireText } from "./lib/errors.js";
+import { refuse, requireText, requireToolName } from "./lib/errors.js";
 import {
   currentUser,
   ensureUser,
@@ -19,7 +19,7 @@ import {
   requireOwnThread,
   userBySubject,
 } from "./lib/identity.js";
-import { TITLE_CHARS } from "./lib/limits.js";
+import { PERMISSIONS_PER_THREAD, TITLE_CHARS } from "./lib/limits.js";
 import { removeThread } from "./lib/removal.js";
 
 const newThread = { title: v.string(), kind: v.optional(threadKind) };
@@ -84,6 +84,27 @@ export const removeFor = internalMutation({
   handler: async (ctx, { threadId, subject }) => {
     const thread = await findOwnThread(ctx, await userBySubject(ctx, subject), threadId);
     if (thread !== null) await removeThread(ctx, thread);
+    return null;
+  },
+});
+
+/** Says what a tool may do in a thread; without a permission, what was said is taken back. */
+export const setPermission = mutation({
+  args: { threadId: v.string(), tool: v.string(), permission: v.optional(toolPermission) },
+  returns: v.null(),
+  handler: async (ctx, { threadId, tool, permission }) => {
+    requireToolName(tool);
+    const thread = await requireOwnThread(ctx, await currentUser(ctx), threadId);
+    const { [tool]: _, ...others } = thread.permissions ?? {};
+    if (permission === undefined) {
+      await ctx.db.patch(thread._id, { permissions: others });
+      return null;
+    }
+    if (Object.keys(others).length >= PERMISSIONS_PER_THREAD) {
+      const most = `there are ${PERMISSIONS_PER_THREAD} permissions in this thread already`;
+      refuse("INVALID", `${most}; take one back first`);
+    }
+    await ctx.db.patch(thread._id, { permissions: { ...others, [tool]: permission } });
     return null;
   },
 });

@@ -43,6 +43,26 @@ async def test_threads_are_made_listed_read_and_archived(client):
     assert [item["id"] for item in archived] == [made["id"]]
 
 
+async def test_a_threads_owner_says_what_tools_may_do_in_it(client, thread):
+    place = f"/api/threads/{thread}"
+    said = {"ring": "ask", "write_file": "never"}
+    for tool, permission in said.items():
+        answer = await client.put(f"{place}/permissions/{tool}", json={"permission": permission})
+        assert answer.status_code == 204
+    assert (await client.get(place)).json()["permissions"] == said
+    assert (await client.delete(f"{place}/permissions/ring")).status_code == 204
+    assert (await client.get(place)).json()["permissions"] == {"write_file": "never"}
+
+
+@pytest.mark.parametrize(
+    ("tool", "permission"), [("ring", "sometimes"), ("two%20words", "ask"), ("_x", "ask")]
+)
+async def test_a_permission_that_is_none_is_refused(client, thread, tool, permission):
+    place = f"/api/threads/{thread}/permissions/{tool}"
+    answer = await client.put(place, json={"permission": permission})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid_request")
+
+
 async def test_threads_come_in_pages(client):
     for number in range(3):
         await client.post("/api/threads", json={"title": f"t{number}"})
@@ -78,6 +98,10 @@ async def test_another_users_things_are_not_there(
         await client.get(f"/api/threads/{thread}/messages", headers=headers),
         await client.post(f"/api/threads/{thread}/archive", headers=headers),
         await client.delete(f"/api/threads/{thread}", headers=headers),
+        await client.put(
+            f"/api/threads/{thread}/permissions/ring", json={"permission": "auto"}, headers=headers
+        ),
+        await client.delete(f"/api/threads/{thread}/permissions/ring", headers=headers),
         await client.get(f"/api/messages/{begun.message_key}", headers=headers),
         await client.post(f"/api/messages/{begun.message_key}/cancel", headers=headers),
         await client.post(
@@ -207,7 +231,7 @@ async def test_every_route_of_ours_wants_a_token(client, api):
     for path, methods in api.app.openapi()["paths"].items():
         if not path.startswith("/api/"):
             continue
-        address = path.format(key="0" * 40, thread_id="t")
+        address = path.format(key="0" * 40, thread_id="t", tool="ring")
         for method in methods:
             response = await client.request(method, address, json={})
             assert response.status_code == 401, (method, path)

@@ -102,6 +102,25 @@ def test_what_is_no_decision_is_no_call():
         assert parse_decision(text, "c") is None
 
 
+def test_a_decision_that_breaks_off_is_its_calls_error():
+    call = parse_decision('{"tool": "weather", "arguments": {"city": "Ro', "c")
+    assert (call.name, call.arguments) == ("weather", {})
+    assert "not JSON (Unterminated string starting at; character 42 of 45" in call.error
+    assert parse_decision('{"tool": "none", "argu', "c") is None
+
+
+async def test_a_small_model_decides_again_about_a_wrong_call(
+    clients, settings, spec, ask, weather_tool
+):
+    call = ToolRequest(call_id="k-0", name="weather")
+    wrong = CallOutcome(call_id="k-0", name="weather", ok=False, content="error", wrong=True)
+    past = [PastTurn(calls=[call], outcomes=[wrong])]
+    model = spec(settings.simulated_url, protocol="json", style="small")
+    request = ask('[[call weather {"city": "Rome"}]]', tools=[weather_tool], past=past)
+    [again] = (await run_turn(clients, model, request, ignore)).tool_calls
+    assert again.arguments == {"city": "Rome"}
+
+
 def test_arguments_that_are_no_object_are_the_calls_error():
     call = parse_decision('{"tool": "weather", "arguments": [1]}', "c")
     assert "not a JSON object" in call.error

@@ -1,7 +1,8 @@
 from harness.context.gather import GatheredContext
 from harness.context.history import HistoryItem
 from harness.context.retriever import Hit
-from harness.llm.prompt import build_messages
+from harness.llm.json_schema import decision_messages
+from harness.llm.prompt import LAST, REPAIR, build_messages
 from harness.llm.turns import CallOutcome, PastTurn
 from harness.models import ToolRequest
 
@@ -92,3 +93,40 @@ def test_a_small_model_without_context_just_chats(spec, ask):
     messages = build_messages(spec(URL, style="small"), ask("Hello"))
     assert messages[-1] == {"role": "user", "content": "Hello"}
     assert len(messages) == 2
+
+
+def wrong_turn() -> PastTurn:
+    calls = [ToolRequest(call_id=c, name="look", arguments={"at": "sky"}) for c in ("c1", "c2")]
+    wrong = CallOutcome(call_id="c1", name="look", ok=False, content="error: no", wrong=True)
+    right = CallOutcome(call_id="c2", name="look", ok=True, content="blue")
+    return PastTurn(calls=calls, outcomes=[wrong, right])
+
+
+def test_a_wrong_call_is_to_be_corrected(spec, ask):
+    messages = build_messages(spec(URL), ask("What colour?", past=[wrong_turn()]))
+    assert [m["content"] for m in messages[-2:]] == [f"error: no\n{REPAIR}", "blue"]
+
+
+def test_what_was_corrected_is_not_asked_for_again(spec, ask):
+    messages = build_messages(spec(URL), ask("What colour?", past=[wrong_turn(), past_turn()]))
+    assert not any(REPAIR in str(m["content"]) for m in messages)
+
+
+def test_the_last_turn_is_told_so_behind_its_last_result(spec, ask):
+    request = ask("What colour?", past=[wrong_turn()], max_calls=0)
+    messages = build_messages(spec(URL), request)
+    assert [m["content"] for m in messages[-2:]] == ["error: no", f"blue\n{LAST}"]
+
+
+def test_a_model_without_native_calls_is_told_the_same(spec, ask, weather_tool):
+    model = spec(URL, protocol="json")
+    request = ask("What colour?", past=[wrong_turn()], tools=[weather_tool])
+    decision = decision_messages(model, request, [weather_tool])
+    assert decision[-1]["content"].endswith(f"gave: blue\n{REPAIR}")
+    last = build_messages(model, ask("What colour?", past=[wrong_turn()], max_calls=0))
+    assert last[-1]["content"].endswith(LAST)
+
+
+def test_a_small_model_reads_what_was_right_alone(spec, ask):
+    messages = build_messages(spec(URL, style="small"), ask("Which?", past=[wrong_turn()]))
+    assert messages[-1]["content"] == "Request: Which?\nResult: blue"

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.models import Effect
+from harness.models import Effect, ToolRequest
 from harness.tools._trim import trim
 from harness.tools.builtin import BUILTIN
 from harness.tools.context import ToolContext
-from harness.tools.errors import ToolError
-from harness.tools.execution import MAX_RESULT_CHARS, check_arguments, run_tool
+from harness.tools.errors import ToolError, ToolUnavailable
+from harness.tools.execution import MAX_RESULT_CHARS, call_problem, check_arguments, run_tool
 from harness.tools.registry import Registry, tool
 
 read = tool(effect=Effect.READ, examples=[])
@@ -34,6 +34,12 @@ async def whoami(*, context: ToolContext) -> str:
 def refuse() -> None:
     """Refuse."""
     raise ToolError("the drawer is locked; name another")
+
+
+@read
+def unreachable() -> None:
+    """Reach for what is down."""
+    raise ToolUnavailable("the printer does not answer")
 
 
 @read
@@ -66,7 +72,7 @@ def odd() -> object:
     return {1, 2}
 
 
-REGISTRY = Registry([double, whoami, refuse, crash, hang, where, bulky, odd])
+REGISTRY = Registry([double, whoami, refuse, unreachable, crash, hang, where, bulky, odd])
 
 
 async def test_arguments_reach_the_tool_in_their_types(context):
@@ -85,7 +91,7 @@ async def test_a_plain_function_runs_off_the_loop(context):
 @pytest.mark.parametrize(
     ("name", "arguments", "says"),
     [
-        ("missing", {}, "there is no tool 'missing'; there are: double, whoami"),
+        ("missing", {}, "there is no tool 'missing' at present"),
         ("double", {}, "double was given wrong arguments: number: Field required"),
         ("double", {"number": "two"}, "number: Input should be a valid integer"),
         ("double", {"number": 1, "by": 3}, "by: Extra inputs are not permitted"),
@@ -97,6 +103,43 @@ async def test_what_goes_wrong_is_a_result_that_says_so(context, name, arguments
     result = await run_tool(REGISTRY, name, arguments, context)
     assert not result.ok
     assert says in result.error
+
+
+@pytest.mark.parametrize(
+    ("name", "passing"),
+    [("refuse", False), ("missing", False), ("unreachable", True), ("hang", True), ("crash", True)],
+)
+async def test_what_another_try_may_mend_is_told_apart(context, name, passing):
+    assert (await run_tool(REGISTRY, name, {}, context)).passing is passing
+
+
+OFFERED = {"double": double.spec}
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        ({"name": "double", "arguments": {"number": "two"}}, "number: Input should be a valid"),
+        ({"name": "double", "error": "the arguments of double are not JSON"}, "not JSON"),
+        ({"name": "whoami"}, "there is no tool 'whoami'; there are: double"),
+        ({"name": "teleport"}, "there is no tool 'teleport'; there are: double"),
+    ],
+)
+def test_a_call_that_can_not_run_says_why(call, says):
+    assert says in call_problem(REGISTRY, OFFERED, ToolRequest(call_id="c", **call))
+
+
+@given(st.text(), st.dictionaries(st.text(max_size=5), st.integers(), max_size=2))
+def test_what_was_not_offered_has_a_problem_whatever_it_is_called(name, arguments):
+    call = ToolRequest(call_id="c", name=name, arguments=arguments)
+    assert call_problem(REGISTRY, {}, call) is not None
+    if name not in OFFERED:
+        assert call_problem(REGISTRY, OFFERED, call) is not None
+
+
+def test_an_offered_tool_that_went_away_since_is_no_fault_of_the_model():
+    call = ToolRequest(call_id="c", name="double", arguments={"number": 1})
+    assert call_problem(Registry(), OFFERED, call) is None
 
 
 async def test_a_crash_is_logged_and_not_told(context, caplog):

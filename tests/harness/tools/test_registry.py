@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import pytest
@@ -7,7 +8,7 @@ from harness.errors import HarnessError
 from harness.models import Effect
 from harness.tools.builtin import BUILTIN
 from harness.tools.context import ToolContext
-from harness.tools.registry import Registry, example, tool
+from harness.tools.registry import Registry, Retry, example, tool
 
 
 @tool(
@@ -57,6 +58,64 @@ def test_the_schema_has_every_argument_and_requires_those_without_a_default():
         "required": ["to"],
         "additionalProperties": False,
     }
+
+
+def test_the_results_type_is_documented_as_a_schema():
+    assert send.spec.result == {"type": "string"}
+
+    class Point(BaseModel):
+        x: int
+
+    def find() -> list[Point]:
+        """Find points."""
+
+    result = tool(effect=Effect.READ, examples=[])(find).spec.result
+    assert (result["type"], result["items"]) == ("array", {"$ref": "#/$defs/Point"})
+
+
+def test_a_tool_without_a_return_type_is_refused():
+    def find():
+        """Find."""
+
+    with pytest.raises(HarnessError, match="find has no return type"):
+        tool(effect=Effect.READ, examples=[])(find)
+
+
+def test_what_is_not_idempotent_is_not_to_be_repeated():
+    def ring() -> None:
+        """Ring."""
+
+    with pytest.raises(HarnessError, match="ring is to be tried 2 times, and is not idempotent"):
+        tool(effect=Effect.EXTERNAL, idempotent=False, retry=Retry(attempts=2), examples=[])(ring)
+
+
+def test_the_pause_between_tries_doubles_up_to_a_minute():
+    retry = Retry(attempts=5, backoff_s=10)
+    assert [retry.pause_s(tries) for tries in (1, 2, 3, 4)] == [10, 20, 40, 60]
+
+
+def test_a_sources_tools_are_replaced_together():
+    registry = Registry(BUILTIN)
+    there = registry.names()
+    first = [_of("mcp:a", "one"), _of("mcp:a", "two")]
+    assert registry.replace("mcp:a", first)
+    assert not registry.replace("mcp:a", first)
+    assert registry.replace("mcp:b", [_of("mcp:b", "three")])
+    assert registry.replace("mcp:a", [_of("mcp:a", "two")])
+    assert registry.names() == [*there, "three", "two"]
+    assert registry.replace("mcp:a", [])
+    assert registry.names() == [*there, "three"]
+
+
+def test_a_name_that_another_source_has_stays_that_ones(caplog):
+    registry = Registry([send])
+    assert not registry.replace("mcp:a", [_of("mcp:a", "send")])
+    assert registry.get("send") == send.spec
+    assert "send of mcp:a is left out" in caplog.text
+
+
+def _of(source: str, name: str):
+    return replace(send, spec=send.spec.model_copy(update={"source": source, "name": name}))
 
 
 def test_a_tool_without_a_docstring_is_refused():

@@ -1,4 +1,5 @@
 import { ConvexError } from "convex/values";
+import { TOOL_NAME_CHARS } from "./limits.js";
 
 export type ErrorCode = "UNAUTHENTICATED" | "NOT_FOUND" | "CONFLICT" | "INVALID";
 
@@ -11,6 +12,13 @@ export function refuse(code: ErrorCode, message: string): never {
 export function requireNatural(name: string, value: number): void {
   if (!Number.isSafeInteger(value) || value < 0) {
     refuse("INVALID", `${name} is ${value}; give an integer of at least 0`);
+  }
+}
+
+/** Refuses what is no tool's name: they are keys of records, whose first character is a letter. */
+export function requireToolName(name: string): void {
+  if (name.length > TOOL_NAME_CHARS || !/^[A-Za-z][A-Za-z0-9_-]*$/.test(name)) {
+    refuse("INVALID", `${JSON.stringify(name)} is no tool's name`);
   }
 }
 

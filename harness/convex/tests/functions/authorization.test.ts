@@ -24,6 +24,7 @@ describeFunctions("authorization", (backend) => {
       () => anonymous.query(api.threads.list, { paginationOpts: FIRST_PAGE }),
       () => anonymous.mutation(api.threads.archive, { threadId }),
       () => anonymous.mutation(api.threads.remove, { threadId }),
+      () => anonymous.mutation(api.threads.setPermission, { threadId, tool: "ring" }),
       () => anonymous.query(api.messages.list, { threadId, paginationOpts: FIRST_PAGE }),
       () => anonymous.query(api.messages.byKey, { messageKey }),
       () => anonymous.query(api.messages.stream, { messageKey, after: -1 }),

@@ -9,7 +9,7 @@ const FUNCTIONS = fileURLToPath(new URL("../../functions", import.meta.url));
 const PUBLIC = {
   users: ["ensure", "me", "remove"],
   preferences: ["list", "remove", "set"],
-  threads: ["archive", "create", "get", "list", "remove"],
+  threads: ["archive", "create", "get", "list", "remove", "setPermission"],
   messages: ["byKey", "list", "stream"],
   toolCalls: ["list"],
 };

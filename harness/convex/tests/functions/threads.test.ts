@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { api, internal } from "../../functions/_generated/api.js";
-import { TITLE_CHARS } from "../../functions/lib/limits.js";
+import { PERMISSIONS_PER_THREAD, TITLE_CHARS } from "../../functions/lib/limits.js";
 import { describeFunctions } from "./support/backend.js";
 import { begunMessage, expectRefusal, fresh, newSent, newThread } from "./support/given.js";
 
@@ -119,5 +119,50 @@ describeFunctions("threads", (backend) => {
     const stranger = (await newThread(backend)).owner;
     await expectRefusal(stranger.mutation(api.threads.archive, { threadId }), "NOT_FOUND");
     expect(await owner.query(api.threads.get, { threadId })).toMatchObject({ status: "active" });
+  });
+
+  it("keep what their user lets tools do, until it is taken back", async () => {
+    const { threadId, owner } = await newThread(backend);
+    const say = (tool: string, permission?: "auto" | "ask" | "never") =>
+      owner.mutation(api.threads.setPermission, {
+        threadId,
+        tool,
+        ...(permission && { permission }),
+      });
+    const said = async () => (await owner.query(api.threads.get, { threadId }))?.permissions;
+    expect(await said()).toBeUndefined();
+    await say("ring", "ask");
+    await say("write_file", "never");
+    await say("ring", "auto");
+    expect(await said()).toEqual({ ring: "auto", write_file: "never" });
+    await say("write_file");
+    await say("unsaid");
+    expect(await said()).toEqual({ ring: "auto" });
+  });
+
+  it.each(["", "_hidden", "$x", "two words", "t".repeat(65)])(
+    "take no permission for %j, which is no tool's name",
+    async (tool) => {
+      const { threadId, owner } = await newThread(backend);
+      const args = { threadId, tool, permission: "auto" as const };
+      await expectRefusal(owner.mutation(api.threads.setPermission, args), "INVALID");
+    },
+  );
+
+  it("keep a bounded number of permissions", async () => {
+    const { threadId, owner } = await newThread(backend);
+    const say = (tool: string) =>
+      owner.mutation(api.threads.setPermission, { threadId, tool, permission: "ask" });
+    for (let each = 0; each < PERMISSIONS_PER_THREAD; each++) await say(`tool_${each}`);
+    await say("tool_0");
+    await expectRefusal(say("one_more"), "INVALID");
+  });
+
+  it("take permissions from their own user only", async () => {
+    const { threadId, owner } = await newThread(backend);
+    const stranger = (await newThread(backend)).owner;
+    const args = { threadId, tool: "ring", permission: "auto" as const };
+    await expectRefusal(stranger.mutation(api.threads.setPermission, args), "NOT_FOUND");
+    expect((await owner.query(api.threads.get, { threadId }))?.permissions).toBeUndefined();
   });
 });

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from harness.app import create_api
+from harness.chat import inline
 from harness.local.simulated._profile import Profile
 from harness.local.simulated.server import create_app as create_simulated
 from harness.models import Flow
@@ -121,3 +122,42 @@ async def test_a_model_that_is_down_gives_a_failed_message_with_a_reason(
     answer = (await store.read_message(ack["message_key"])).assistant
     assert answer.status == "failed"
     assert answer.error.message == failure["message"] != ""
+
+
+@pytest.mark.parametrize(("wrong", "calls"), [(1, 2), (4, 2)])
+async def test_it_repairs_calls_as_the_background_flow_does(
+    old_api, browser, thread, monkeypatch, wrong, calls
+):
+    seen = []
+    original = inline.call_problem
+    monkeypatch.setattr(
+        inline, "call_problem", lambda *given: seen.append(given) or original(*given)
+    )
+    api = await old_api()
+    turns = ['[[call calculate {"sum": "6*7"}]]'] * wrong
+    turns.append('[[call calculate {"expression": "6*7"}]]')
+    request = body(thread) | {"text": f"Calculate 6*7 for me, please. {'[[then]]'.join(turns)}"}
+    response = await browser.post(f"{api.url}/api/messages", json=request)
+    (last, done) = events(response.text)[-1]
+    assert last == "done"
+    assert len(seen) == calls
+    assert ("42" in done["content"]) == (wrong == 1)
+
+
+async def test_it_runs_nothing_that_its_user_forbade_meanwhile(
+    old_api, browser, store, user_id, thread, monkeypatch
+):
+    original = inline.call_problem
+    loop = asyncio.get_running_loop()
+
+    def forbid_first(*given):
+        forbidding = store.set_preference(user_id, "tool.calculate", "never")
+        asyncio.run_coroutine_threadsafe(forbidding, loop).result()  # the API has its own loop
+        return original(*given)
+
+    monkeypatch.setattr(inline, "call_problem", forbid_first)
+    api = await old_api()
+    call = '[[call calculate {"expression": "6*7"}]]'
+    request = body(thread) | {"text": f"Calculate 6*7 for me, please. {call}"}
+    response = await browser.post(f"{api.url}/api/messages", json=request)
+    assert "may not run by itself" in events(response.text)[-1][1]["content"]

@@ -1,0 +1,1 @@
+"""The tools of MCP servers: a connection to each, kept up while it can be."""
