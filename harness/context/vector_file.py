@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 MAX_BYTES = 200_000_000  # of one file: about 95,000 vectors of 384 dimensions
 SCHEMA_VERSION = 1
-_BUSY_MS = 500  # past this the work is done again rather than waited for
+BUSY_MS = 100  # past this the work is done again rather than waited for
 _PRUNED = 64  # rows that go beside as many as came, so that no query pays for a whole clearing
 _ASKED = 500  # keys a statement
 
@@ -27,17 +27,19 @@ Vector = NDArray[np.float32]
 class VectorFile:
     """A bounded cache of vectors by their text's hash; the oldest go first.
 
-    It only ever saves work: a file that is broken, locked or of a newer version is left alone with
-    one warning, and everything is then a miss.
+    It only ever saves work: what another process keeps locked is a miss, and a file that is broken
+    or of a newer version is left alone with one warning.
 
     Args:
         path: the file, of one embedder and one version of it; made when first needed.
         max_bytes: how large it may grow.
+        busy_ms: how long another process is waited for, in milliseconds.
     """
 
-    def __init__(self, path: Path, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, path: Path, max_bytes: int = MAX_BYTES, *, busy_ms: int = BUSY_MS) -> None:
         self._path = path
         self._max_bytes = max_bytes
+        self._busy_s = busy_ms / 1000
         self._connection: sqlite3.Connection | None = None
         self._off = False
         self._lock = Lock()
@@ -92,7 +94,7 @@ class VectorFile:
         if self._connection is None and not self._off:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(
-                self._path, timeout=_BUSY_MS / 1000, check_same_thread=False
+                self._path, timeout=self._busy_s, check_same_thread=False
             )
             self._prepare(self._connection)
         return self._connection
@@ -108,10 +110,12 @@ class VectorFile:
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _give_up(self, error: Exception) -> None:
-        self._off = True
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            return
+        self._off = True
         log.warning("the embedding cache %s is off: %s; delete it to start anew", self._path, error)
 
 
