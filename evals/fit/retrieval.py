@@ -17,6 +17,7 @@ from harness.models import Message, Status
 from harness.store import Store
 from harness.telemetry.analytics import MEMORY_FEEDBACK
 
+USER = "everyone"  # a user has several threads, and one of them holds the answer
 PAGE = 200
 DEPTH = 10
 
@@ -47,7 +48,7 @@ class Fit:
 async def judge_conversations(
     data: ConversationSet, client: ClientAPI, embedder: CachedEmbedder
 ) -> list[Sample]:
-    """Index each conversation as a user's memory and work out every question's signals.
+    """Index the conversations as one user's threads and work out every question's signals.
 
     Args:
         data: labelled conversations.
@@ -56,11 +57,11 @@ async def judge_conversations(
     """
     memory = Memory(client, embedder, ranker=Ranker(weights=BY_HAND))
     for thread, turns in data.threads.items():
-        await memory.index(thread, thread, [_message(turn, n) for n, turn in enumerate(turns)])
+        await memory.index(USER, thread, [_message(turn, n) for n, turn in enumerate(turns)])
     return [
         Sample(
             question.thread,
-            await _judge(memory, question.text, question.evidence, Scope(user_id=question.thread)),
+            await _judge(memory, question.text, question.evidence, Scope(user_id=USER)),
         )
         for question in data.questions
     ]

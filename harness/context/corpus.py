@@ -86,6 +86,11 @@ class Corpus:
         return self._timed.values
 
     @property
+    def threads(self) -> NDArray[np.int64]:
+        """Each message's thread, int64 [messages], numbered from 0."""
+        return self._threads.values
+
+    @property
     def sessions(self) -> NDArray[np.int64]:
         """Each message's session, int64 [messages]: a thread is split at gaps of six hours."""
         self._settle()

@@ -17,7 +17,7 @@ from harness.context.signals import Recipe
 from harness.errors import HarnessError
 
 PACKAGED = "ranker.json"
-SIGNALS = ("lexical", "dense", "session", "length", "question", "timed")
+SIGNALS = ("lexical", "dense", "session", "thread", "length", "question", "timed")
 # Set by hand; a fit starts here and leaves as far as its data argue.
 BY_HAND = {"lexical": 1.0, "dense": 0.75, "session": 0.4}
 # Of a weight's squared distance from its start, against one query's loss. How far to trust words

@@ -39,8 +39,8 @@ def message_signals(
 
     Returns:
         `lexical` and `dense` (shared with neighbours), `session` (the whole session's BM25),
-        `length` and `question` (what a message is like, whatever is asked), `timed` (it names a
-        time, where the query asks for one).
+        `thread` (the best `dense` of the whole thread), `length` and `question` (what a message is
+        like, whatever is asked), `timed` (it names a time, where the query asks for one).
     """
     query_terms = terms(query)
     lexical = corpus.lexical.score(query_terms)
@@ -48,11 +48,22 @@ def message_signals(
     by_session = corpus.lexical.score_groups(
         query_terms, corpus.sessions, recipe.session_k1, recipe.session_b
     )
+    near = smooth(min_max(dense, within), corpus.neighbours, recipe.kernel)
     return {
         "lexical": smooth(words * min_max(lexical, within), corpus.neighbours, recipe.kernel),
-        "dense": smooth(min_max(dense, within), corpus.neighbours, recipe.kernel),
+        "dense": near,
         "session": words * min_max(by_session[corpus.sessions], within),
+        "thread": _best_of_group(near, corpus.threads),
         "length": np.log1p(np.minimum(corpus.lengths, LONG)) / np.float32(np.log1p(LONG)),
         "question": corpus.questions,
         "timed": corpus.timed * np.float32(asks_for_time(query)),
     }
+
+
+def _best_of_group(scores: Scores, groups: NDArray[np.int64]) -> Scores:
+    """The best score of each document's group as a share of the best of all, 0–1."""
+    scored = np.flatnonzero(scores)
+    bests = np.zeros(int(groups.max(initial=0)) + 1, np.float32)
+    np.maximum.at(bests, groups[scored], scores[scored])
+    highest = float(bests.max())
+    return np.asarray(bests[groups] / np.float32(highest or 1))
