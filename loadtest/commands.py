@@ -6,6 +6,7 @@ from typing import get_args
 import polars as pl
 from rich.console import Console
 
+from evals.datasets.loader import load_conversations
 from evals.embedding import embedder_engines, timed
 from evals.figures import Document, build_document, figure, print_figures, public_settings
 from evals.figures import write_document as write
@@ -173,7 +174,7 @@ async def context_command(*, sizes: str, queries: int, json: Path | None) -> Non
     Raises:
         HarnessError: for counts that can not be read.
     """
-    counts = _sizes("--sizes", sizes)
+    counts, data = _sizes("--sizes", sizes), load_conversations("all")
     console = Console()
     async with private_stack(parts={"convex", "chroma"}) as stack:
         settings = timed(stack.settings, get_settings())
@@ -182,13 +183,14 @@ async def context_command(*, sizes: str, queries: int, json: Path | None) -> Non
             def say(line: str) -> None:
                 console.print(f"bench context: {line}", style="dim")
 
-            figures = await bench_context(services, sizes=counts, queries=queries, say=say)
+            figures = await bench_context(services, data, sizes=counts, queries=queries, say=say)
             figures |= await bench_selection(services.memory.embedder, say=say)
     document = build_document(
         "bench context",
         figures,
         public_settings(settings) | {"sizes": sizes, "queries": queries},
         engines=ENGINES | embedder_engines(settings),
+        dataset=data.info,
     )
     print_figures(document, console)
     _keep(document, json, console)

@@ -10,9 +10,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from evals.datasets.loader import load_conversations
+from evals.datasets.loader import ConversationSet
 from evals.figures import Figure, figure
 from harness.context.corpus import Record, spoken
+from harness.errors import HarnessError
 from harness.models import Message, Status
 from harness.services import Services
 from harness.store import ImportedMessage
@@ -31,7 +32,7 @@ Vectors = NDArray[np.float32]
 
 
 async def bench_context(
-    services: Services, *, sizes: Sequence[int], queries: int, say: Say
+    services: Services, data: ConversationSet, *, sizes: Sequence[int], queries: int, say: Say
 ) -> dict[str, Figure]:
     """Measure the production `gather` and indexing with the services' embedder.
 
@@ -41,15 +42,24 @@ async def bench_context(
 
     Args:
         services: the production parts, over a Chroma and a Convex that may be filled.
+        data: real messages and questions.
         sizes: how many messages one user has said, ascending.
         queries: how many messages context is gathered for at each size.
         say: takes a line of progress.
 
     Returns:
         `gather_p50_ms_1k` and so on by size, and `indexed_per_s`.
+
+    Raises:
+        HarnessError: there are not as many questions.
     """
-    data = load_conversations("all")
     questions = _shuffled([question.text for question in data.questions])
+    if queries * len(sizes) > len(questions):
+        raise HarnessError(
+            f"{queries} questions at each of {len(sizes)} sizes are more than there are: "
+            f"{len(questions)}",
+            f"Ask for {len(questions) // len(sizes)} at most.",
+        )
     real = [
         Record(turn.id, turn.text, turn.thread, number, turn.sent_at, turn.role, turn.speaker)
         for turns in data.threads.values()
