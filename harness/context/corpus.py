@@ -1,5 +1,6 @@
 """One user's messages in memory, as far as scoring needs them."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from threading import RLock
@@ -12,6 +13,7 @@ from harness.context.analysis import date_words, names_time, terms, words
 from harness.context.bm25 import LexicalIndex
 from harness.context.retriever import Hit, Scope
 
+LONG = 50  # words; a longer message counts as this long
 SESSION_GAP_MS = 6 * 3600 * 1000
 NONE = -1  # in the place of a neighbour that there is not
 
@@ -72,7 +74,7 @@ class Corpus:
 
     @property
     def lengths(self) -> NDArray[np.float32]:
-        """How many words each message has, float32 [messages]."""
+        """How long each message is, 0–1 by the logarithm of its words, float32 [messages]."""
         return self._lengths.values
 
     @property
@@ -151,7 +153,7 @@ class Corpus:
         self.numbers[record.id] = number
         self.records.append(record)
         self.lexical.add(terms(f"{date_words(record.sent_at)} {spoken(record)}"))
-        self._lengths.append(len(words(record.text)))
+        self._lengths.append(min(1.0, math.log1p(len(words(record.text))) / math.log1p(LONG)))
         self._questions.append("?" in record.text)
         self._timed.append(names_time(record.text))
         self._threads.append(thread)

@@ -8,8 +8,6 @@ from harness.context.analysis import asks_for_time, terms
 from harness.context.corpus import Corpus
 from harness.context.fusion import Scores, min_max, smooth, strength
 
-LONG = 50.0  # words; a longer message counts as this long
-
 
 class Recipe(BaseModel):
     """How the signals are worked out; README.md says what each was measured to bring."""
@@ -54,7 +52,7 @@ def message_signals(
         "dense": near,
         "session": words * min_max(by_session[corpus.sessions], within),
         "thread": _best_of_group(near, corpus.threads),
-        "length": np.log1p(np.minimum(corpus.lengths, LONG)) / np.float32(np.log1p(LONG)),
+        "length": corpus.lengths,
         "question": corpus.questions,
         "timed": corpus.timed * np.float32(asks_for_time(query)),
     }

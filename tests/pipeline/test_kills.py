@@ -23,6 +23,7 @@ STEPS = [
     "model-1",
     "persist-response",
     "index-memory",
+    "learn-tools",
 ]
 # Before a step's commit and after it, and in the middle of two.
 PLACES = [f"{step}:{moment}" for step in STEPS for moment in ("before", "after")]
@@ -47,7 +48,8 @@ async def test_a_message_outlives_a_kill(whole, person, hold, remembered, part, 
     held.release()
     await whole.start(part)
     await person.answered(draft, ANSWER)
-    assert (await remembered(draft.key, "index-memory"))["failure"] is None
+    for last in ("index-memory", "learn-tools"):
+        assert (await remembered(draft.key, last))["failure"] is None
     [call] = await person.calls(draft)
     assert (call.status, call.result) == (ToolCallStatus.SUCCEEDED, '"17*23 = 391"')
 
