@@ -33,9 +33,9 @@ def _found(judged, weights):
 @pytest.mark.parametrize("telling", SIGNALS)
 def test_fitted_weights_find_more_than_those_set_by_hand(telling):
     rng = np.random.default_rng(1)
-    judged = [_judged(rng, telling) for _ in range(2000)]
-    fitted = fit_ranker(judged[:1500], "made up").weights
-    assert _found(judged[1500:], fitted) > _found(judged[1500:], BY_HAND) + 0.05
+    judged = [_judged(rng, telling) for _ in range(6000)]
+    fitted = fit_ranker(judged[:5000], "made up").weights
+    assert _found(judged[5000:], fitted) > _found(judged[5000:], BY_HAND) + 0.05
 
 
 def test_a_single_judgement_hardly_moves_what_was_set_by_hand():
