@@ -59,8 +59,11 @@ def _stemmer() -> Stemmer.Stemmer:
 
 def words(text: str) -> list[str]:
     """The text's words in lower case, apostrophes and accents removed."""
-    plain = unicodedata.normalize("NFKD", text.lower())
-    return _WORD.findall("".join(char for char in plain if not unicodedata.combining(char)))
+    plain = text.lower()
+    if not plain.isascii():
+        decomposed = unicodedata.normalize("NFKD", plain)
+        plain = "".join(char for char in decomposed if not unicodedata.combining(char))
+    return _WORD.findall(plain)
 
 
 def terms(text: str) -> list[str]:
