@@ -1,10 +1,14 @@
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from evals.datasets.loader import load_conversations
 from evals.datasets.overlap import shared_stems
 from evals.datasets.sessions import sessions_of
+from evals.metrics.ranking import coverage
+from harness.context.analysis import terms
+from harness.context.bm25 import LexicalIndex
 
 
 @pytest.fixture(scope="module")
@@ -17,9 +21,22 @@ def _shares_words(conversations, question):
     return bool(shared_stems(question.text, [texts[i] for i in question.evidence]))
 
 
+def _first_by_bm25(index, turns, question, k):
+    best = np.argsort(-index.score(terms(question.text)), kind="stable")[:k]
+    return [turns[number].id for number in best]
+
+
+def test_at_least_ten_threads_are_long(conversations):
+    assert sum(len(turns) >= 200 for turns in conversations.threads.values()) >= 10
+
+
 def test_at_least_three_test_threads_are_long():
     threads = load_conversations(split="test").threads
-    assert sum(len(turns) >= 110 for turns in threads.values()) >= 3
+    assert sum(len(turns) >= 200 for turns in threads.values()) >= 3
+
+
+def test_there_are_enough_questions(conversations):
+    assert len(conversations.questions) >= 300
 
 
 def test_the_test_split_alone_has_enough_questions():
@@ -72,3 +89,25 @@ def test_no_message_is_said_twice_at_length(conversations):
     for turns in conversations.threads.values():
         long = [turn.text for turn in turns if len(turn.text) > 25]
         assert len(long) == len(set(long))
+
+
+def test_words_alone_leave_much_of_the_evidence_unfound(conversations):
+    recalls = []
+    for thread, turns in conversations.threads.items():
+        index = LexicalIndex()
+        for turn in turns:
+            index.add(terms(turn.text))
+        recalls += [
+            coverage(_first_by_bm25(index, turns, question, 5), question.evidence)
+            for question in conversations.questions
+            if question.thread == thread
+        ]
+    assert len(recalls) == len(conversations.questions)
+    assert np.mean(recalls) < 0.6
+
+
+def test_ids_count_the_messages_of_a_thread(conversations):
+    for thread, turns in conversations.threads.items():
+        assert [turn.id for turn in turns] == [
+            f"{thread}-{number:03d}" for number in range(1, len(turns) + 1)
+        ]
