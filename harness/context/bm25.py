@@ -54,6 +54,11 @@ class LexicalIndex:
         numbers = [len(self._documents.get(term, ())) for term in dict.fromkeys(terms)]
         return sum(_idf(len(self), number) for number in numbers) * (self.k1 + 1)
 
+    @property
+    def rarest(self) -> float:
+        """More than one term adds to a document's score, however rare it is."""
+        return _idf(max(len(self), 1), 1) * (self.k1 + 1)
+
     def score_groups(
         self, terms: Iterable[str], groups: NDArray[np.int64], k1: float, b: float
     ) -> Scores:

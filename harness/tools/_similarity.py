@@ -56,7 +56,8 @@ class Signals(NamedTuple):
     Attributes:
         description: cosine.
         near: the examples' summed nearness (see `Pool`); 0 where there are none.
-        words: BM25 as a share of the most that the text could get, 0–1.
+        words: BM25 in words that no other tool has: each such word that a tool has counts about 1.
+            As a share of what the text could get, a long message's words would count too little.
     """
 
     description: Floats
@@ -114,14 +115,9 @@ class SimilarityIndex:
         """
         near = np.zeros((len(texts), len(self.counts)), np.float32)
         near[:, self._shown] = self._pool.nearness(vectors)
-        words = np.stack([self._share(text) for text in texts])
+        words = np.stack([self._words.score(terms(text)) for text in texts])
+        words /= self._words.rarest
         return Signals(vectors @ self._descriptions.T, near, words)
-
-    def _share(self, text: str) -> Floats:
-        query = terms(text)
-        most = self._words.ceiling(query)
-        scores = self._words.score(query)
-        return np.asarray(scores / most if most else scores, np.float32)
 
 
 def _rows(vectors: Mapping[str, Floats], texts: list[str], width: int) -> Floats:

@@ -32,6 +32,7 @@ from harness.tools._probe import Probe, Vocabulary
 from harness.tools._similarity import TAU, SimilarityIndex
 from harness.tools.builtin import BUILTIN
 from harness.tools.registry import ToolSpec
+from harness.tools.selection import NEEDED_FROM
 
 NO_TOOL = "no tool"
 FILLINGS = 3  # of a form that has gaps
@@ -39,7 +40,7 @@ SEED = 7
 PENALTY = 0.1  # of a weight's square, against one request's loss
 WEIGHT_PENALTY = 1e-4  # of a weight's square, against the mean loss
 FOLDS = 10
-SIZES = (5, 10, 20, 40)  # of catalogues drawn from all the tools, and once all of them
+SIZES = (5, 10, 20, 40, 100)  # of catalogues drawn from all the tools, and once all of them
 # What may be known of a built-in tool: it is in the classifier, it has examples, or neither.
 VIEWS = ("classifier", "examples", "description")
 # What the weights are of, in the order of the fit.
@@ -149,8 +150,8 @@ async def _fit_weights(
         view: await _columns(view, everything, len(specs), tried, classes, unseen, embedder)
         for view in VIEWS
     }
-    cases = _cases(views, tried.labels)
-    _report(views, cases, tried.labels)
+    cases = _cases(views, tried.labels, len(specs))
+    _report(views, cases, tried.labels, len(specs))
     found = dict(zip(COLUMNS, _fit(cases), strict=True))
     return SelectionWeights(
         version=2,
@@ -202,19 +203,23 @@ class Cases:
         there: which of the tools are in the catalogue, [cases, tools].
         labels: int64 [cases]; the number of tools for none.
         requests: which request it is, int64 [cases].
+        counts: how much each counts in the fit; their sum is 1.
     """
 
     columns: Floats
     there: NDArray[np.bool_]
     labels: Labels
     requests: Labels
+    counts: Floats
 
     def of(self, kept: NDArray[np.bool_]) -> "Cases":
         """Some of the cases."""
-        return Cases(self.columns[kept], self.there[kept], self.labels[kept], self.requests[kept])
+        counts = self.counts[kept] / self.counts[kept].sum()
+        parts = (self.columns, self.there, self.labels, self.requests)
+        return Cases(*(part[kept] for part in parts), counts)
 
 
-def _cases(views: dict[str, Floats], labels: Labels) -> Cases:
+def _cases(views: dict[str, Floats], labels: Labels, builtin: int) -> Cases:
     chooser = np.random.default_rng(SEED)
     count, tools = next(iter(views.values())).shape[:2]
     asked = np.flatnonzero(labels < tools)
@@ -228,11 +233,18 @@ def _cases(views: dict[str, Floats], labels: Labels) -> Cases:
             columns.append(sized)
             theres.append(there)
     times = len(columns)
+    # Half for requests and half for the rest, and of the requests half for the built-in tools,
+    # whatever their numbers here.
+    none, own = labels == tools, labels < builtin
+    counts = np.select(
+        [none, own], [0.5 / none.sum(), 0.25 / own.sum()], 0.25 / (asked.size - own.sum())
+    )
     return Cases(
         np.concatenate(columns),
         np.concatenate(theres),
         np.tile(labels, times),
         np.tile(np.arange(count), times),
+        np.tile(counts / times, times),
     )
 
 
@@ -270,16 +282,14 @@ def _fit(cases: Cases) -> Floats:
     tools = cases.there.shape[1]
     rows = np.arange(len(cases.labels))
     asked = cases.labels < tools
-    # Half for requests and half for the rest, whatever their numbers here.
-    share = np.where(asked, 0.5 / asked.sum(), 0.5 / (~asked).sum())
     right = np.where(asked[:, None], cases.columns[rows, np.minimum(cases.labels, tools - 1)], 0.0)
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         chances = _shares(cases, weights)
         slope = right - np.einsum("ct,ctw->cw", chances[:, :-1], cases.columns)
-        value = -(share * np.log(chances[rows, cases.labels])).sum()
+        value = -(cases.counts * np.log(chances[rows, cases.labels])).sum()
         penalty = WEIGHT_PENALTY * weights
-        return float(value + (penalty * weights).sum()), 2 * penalty - share @ slope
+        return float(value + (penalty * weights).sum()), 2 * penalty - cases.counts @ slope
 
     start = np.ones(len(COLUMNS))
     return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B").x)
@@ -292,7 +302,7 @@ def _shares(cases: Cases, weights: Floats) -> Floats:
     return np.asarray(np.exp(odds - np.logaddexp.reduce(odds, axis=1)[:, None]))
 
 
-def _report(views: dict[str, Floats], cases: Cases, labels: Labels) -> None:
+def _report(views: dict[str, Floats], cases: Cases, labels: Labels, builtin: int) -> None:
     """Print how well each view does among all tools, by folds of the requests."""
     tools = cases.there.shape[1]
     folds = np.random.default_rng(SEED).permutation(len(labels)) % FOLDS
@@ -303,19 +313,24 @@ def _report(views: dict[str, Floats], cases: Cases, labels: Labels) -> None:
     times = len(SIZES) + 1
     for number, view in enumerate(views):
         last = (number * times + times - 1) * len(labels)
-        _print_accuracy(view, chances[last : last + len(labels)], labels)
+        _print_accuracy(view, chances[last : last + len(labels)], labels, builtin)
 
 
-def _print_accuracy(view: str, chances: Floats, labels: Labels) -> None:
-    asked = labels < chances.shape[1] - 1
-    needed = chances[:, -1] < 0.5
+def _print_accuracy(view: str, chances: Floats, labels: Labels, builtin: int) -> None:
+    none, own = labels == chances.shape[1] - 1, labels < builtin
+    needed = 1 - chances[:, -1] >= NEEDED_FROM
     right = chances[:, :-1].argmax(1) == labels
     sure = chances[:, :-1].max(1)
     bins = np.minimum((sure * 10).astype(int), 9)
     gaps = [abs((sure - right)[bins == each].sum()) for each in range(10)]
+    sys.stdout.write(f"the built-in tools by {view}:\n")
+    for kind, asked in (("a built-in tool", own), ("another tool", ~none & ~own)):
+        sys.stdout.write(
+            f"  {kind} asked for: right tool first {right[asked].mean():.3f}, "
+            f"offered {needed[asked].mean():.3f}\n"
+        )
     sys.stdout.write(
-        f"{view}: right tool first {right[asked].mean():.3f}, offered when needed "
-        f"{needed[asked].mean():.3f}, nothing offered when not {(~needed[~asked]).mean():.3f}, "
+        f"  none asked for: nothing offered {(~needed[none]).mean():.3f}; "
         f"calibration error {sum(gaps) / len(labels):.3f}\n"
     )
 

@@ -54,6 +54,12 @@ def test_no_score_passes_the_ceiling(documents, query):
     assert (index.score(query) <= index.ceiling(query) + 1e-4).all()
 
 
+@given(st.lists(WORDS, min_size=1, max_size=8), st.sampled_from("abc"))
+def test_no_word_adds_more_than_the_rarest(documents, word):
+    index = _index(*documents)
+    assert (index.score([word]) <= index.rarest + 1e-4).all()
+
+
 @given(st.lists(WORDS, min_size=1, max_size=8), WORDS)
 def test_only_documents_with_a_word_of_the_query_score(documents, query):
     scores = _index(*documents).score(query)

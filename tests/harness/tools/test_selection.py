@@ -128,6 +128,15 @@ async def test_a_tool_without_examples_is_found_by_its_description(minilm):
     assert selection.candidates[0].name == "sendInvoice"
 
 
+async def test_a_tools_word_counts_as_much_in_a_long_message(minilm):
+    index = await SimilarityIndex.of([GARDEN, INVOICES], minilm)
+    short = "the plants"
+    long = "my aunt came over yesterday with cake and stories, and then she noticed the plants"
+    words = index.signals([short, long], await minilm.aembed([short, long])).words
+    assert words[0, 0] > 0
+    assert words[1, 0] == words[0, 0]
+
+
 async def test_examples_help_where_the_description_does_not(minilm):
     mute = GARDEN.model_copy(update={"name": "zx1", "description": "Runs procedure zx1."})
     taught = mute.model_copy(
