@@ -214,9 +214,13 @@ class Cases:
 
     def of(self, kept: NDArray[np.bool_]) -> "Cases":
         """Some of the cases."""
-        counts = self.counts[kept] / self.counts[kept].sum()
-        parts = (self.columns, self.there, self.labels, self.requests)
-        return Cases(*(part[kept] for part in parts), counts)
+        return Cases(
+            self.columns[kept],
+            self.there[kept],
+            self.labels[kept],
+            self.requests[kept],
+            self.counts[kept] / self.counts[kept].sum(),
+        )
 
 
 def _cases(views: dict[str, Floats], labels: Labels, builtin: int) -> Cases:
