@@ -76,7 +76,14 @@ def draw_counts(
 def _members(clusters: Sequence[object]) -> npt.NDArray[np.int64]:
     """The number of each sample's cluster, counted from 0."""
     _, member = np.unique(np.asarray([str(label) for label in clusters]), return_inverse=True)
-    return member.astype(np.int64)
+    return np.asarray(member, np.int64)
+
+
+def _sums(values: Floats, clusters: Sequence[object] | None) -> Floats:
+    """The sum of each cluster's values; the values themselves where samples stand alone."""
+    if clusters is None:
+        return values
+    return np.asarray(np.bincount(_members(clusters), weights=values), np.float64)
 
 
 def _tally(draws: npt.NDArray[np.int64], n: int) -> Floats:
@@ -248,9 +255,7 @@ def sign_flip_p(
     Sources: Fisher, The Design of Experiments (1935), section 21; Phipson and Smyth, Statistical
     Applications in Genetics and Molecular Biology 9 (2010).
     """
-    moved = np.asarray(differences, np.float64)
-    if clusters is not None:
-        moved = np.bincount(_members(clusters), weights=moved)
+    moved = _sums(np.asarray(differences, np.float64), clusters)
     moved = moved[moved != 0]  # what stays when its sign is flipped changes no arrangement's rank
     least = abs(moved.sum()) - 1e-9 * np.abs(moved).sum()
     if len(moved) <= EXACT_UNITS:
@@ -273,9 +278,7 @@ def standard_error(values: npt.ArrayLike, *, clusters: Sequence[object] | None =
     section 9A.1.
     """
     column = np.asarray(values, np.float64)
-    away = column - column.mean()
-    if clusters is not None:
-        away = np.bincount(_members(clusters), weights=away)
+    away = _sums(column - column.mean(), clusters)
     units = len(away)
     if units < 2:
         return float("nan")
