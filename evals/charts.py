@@ -6,6 +6,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
+from evals.clusters import cluster_labels
 from evals.metrics.selection import Bin
 from evals.statistics import mean_interval
 
@@ -28,7 +29,7 @@ def slice_means(rows: pl.DataFrame, metric: str, columns: Sequence[str]) -> list
         ]
     means = []
     for label, group in groups:
-        interval = mean_interval(group[metric].to_numpy())
+        interval = mean_interval(group[metric].to_numpy(), clusters=cluster_labels(group))
         means.append(
             {
                 "slice": f"{label} (n={interval.n})",

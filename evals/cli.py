@@ -29,6 +29,10 @@ JsonOption = Annotated[
     Path | None, typer.Option("--json", help="Also write the figures to this file.")
 ]
 TrackOption = Annotated[bool, typer.Option("--track/--no-track", help="Keep the run in MLflow.")]
+GateOption = Annotated[
+    str | None,
+    typer.Option("--gate", help="Exit 1 unless this holds, such as 'recall@10 >= 0.6'."),
+]
 
 _eval = typer.Typer(no_args_is_help=True, help="Measure a part of the pipeline on a dataset.")
 
@@ -50,6 +54,7 @@ def eval_retrieval(
     limit: LimitOption = None,
     json: JsonOption = None,
     track: TrackOption = True,
+    gate: GateOption = None,
 ) -> None:
     """Does what is gathered for a question hold the messages that answer it?"""
 
@@ -69,7 +74,7 @@ def eval_retrieval(
                 services, data, console=console, limit=limit, engines=measured.engines
             )
 
-    _measure(run, f"{dataset}-{split}", json, track)
+    _measure(run, f"{dataset}-{split}", json, track, gate)
 
 
 @_eval.command("tools")
@@ -83,6 +88,7 @@ def eval_tools(
     ] = 0,
     json: JsonOption = None,
     track: TrackOption = True,
+    gate: GateOption = None,
 ) -> None:
     """Are the right tools offered for a request, and none where none is needed?"""
     from harness.errors import HarnessError
@@ -110,26 +116,48 @@ def eval_tools(
                 exemplars=exemplars_of(learned, exemplars) if learned else (),
             )
 
-    _measure(run, f"{dataset}-{split}", json, track)
+    _measure(run, f"{dataset}-{split}", json, track, gate)
 
 
 def compare(
-    run_a: Annotated[str, typer.Argument(help="Id of an MLflow run.")],
-    run_b: Annotated[str, typer.Argument(help="Id of the run to hold against it.")],
+    runs: Annotated[
+        list[str], typer.Argument(help="Ids of MLflow runs; each is held against the first.")
+    ],
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Compare only this; repeat for several.")
+    ] = None,
+    slice_by: Annotated[
+        list[str] | None,
+        typer.Option("--slice", help="Also group by this column of the rows; repeatable."),
+    ] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Pair what runs of different data share.")
+    ] = False,
+    gate: GateOption = None,
+    json: Annotated[Path | None, typer.Option(help="Also write the comparison here.")] = None,
 ) -> None:
-    """Compare two kept runs, paired by sample: difference, interval and p-value."""
-    from evals.compare import compare_rows, print_comparison
+    """Compare kept runs, paired by sample: differences, intervals and p-values."""
+    from evals.compare import compare_runs
+    from evals.comparison_tables import print_comparison
+    from evals.gate import parse_gate
+    from evals.pairing import label_runs
     from evals.tracking import read_run
-    from harness.errors import HarnessError
 
-    settings = get_settings()
-    pair = []
-    for run_id in (run_a, run_b):
-        document, rows = read_run(settings, run_id)
-        if rows is None:
-            raise HarnessError(f"run {run_id!r} kept no rows", "Name a run of `harness eval`.")
-        pair.append((document, rows))
-    print_comparison(compare_rows(pair[0], pair[1]), Console())
+    condition = parse_gate(gate, compared=True) if gate else None
+    settings, console = get_settings(), Console()
+    labelled = label_runs([(run_id, *read_run(settings, run_id)) for run_id in runs])
+    found = compare_runs(labelled, slices=slice_by, metrics=metric, anyway=anyway)
+    print_comparison(found, console)
+    if condition:
+        found.missed = [
+            f"{run.label} {line}"
+            for run in labelled[1:]
+            for line in condition.missed(run.document.figures, found.gained(run.label))
+        ]
+    if json:
+        json.parent.mkdir(parents=True, exist_ok=True)
+        json.write_text(found.model_dump_json(indent=2) + "\n", "utf-8")
+    _end_if_missed(found.missed, console)
 
 
 def report(
@@ -162,11 +190,14 @@ def _measure(
     name: str,
     json: Path | None,
     track: bool,
+    gate: str | None,
 ) -> None:
-    """Run a task, print its figures, write them where asked and keep them."""
+    """Run a task, print its figures, write them where asked, keep them and hold them to a gate."""
     from evals.figures import print_figures, write_document
+    from evals.gate import parse_gate
     from evals.runner import failures
 
+    condition = parse_gate(gate) if gate else None  # a wrong one is told before, not after
     settings, console = get_settings(), Console()
 
     async def once() -> "Evaluation":
@@ -183,3 +214,12 @@ def _measure(
 
         run_id = keep_evaluation(settings, evaluation, name)
         console.print(f"kept as MLflow run {run_id}; `harness report {run_id}` draws it")
+    if condition:
+        _end_if_missed(condition.missed(evaluation.document.figures), console)
+
+
+def _end_if_missed(missed: list[str], console: Console) -> None:
+    for line in missed:
+        console.print(line, style="bold red", markup=False, soft_wrap=True)
+    if missed:
+        raise typer.Exit(1)

@@ -10,6 +10,7 @@ from evals.datasets.loader import load_conversations
 from evals.embedding import embedder_engines, timed
 from evals.figures import Document, build_document, figure, print_figures, public_settings
 from evals.figures import write_document as write
+from evals.gate import parse_gate
 from evals.stack import measuring_stack
 from evals.tracking import keep_run
 from harness.errors import HarnessError
@@ -24,7 +25,6 @@ from loadtest.bench.selection import bench_selection
 from loadtest.measures import UNITS, measure
 from loadtest.plan import LoadResult
 from loadtest.run import find_scenario, run_load
-from loadtest.slo import parse
 from loadtest.stack import NO_RATE_LIMIT, private_stack
 
 ENGINES = {"inngest": "local engine", "convex": "local engine", "chroma": "local server"}
@@ -48,7 +48,7 @@ async def load_command(
         HarnessError: for settings that make no sense.
     """
     # Whatever is wrong with the request is told before a stack is started for it.
-    objectives = parse(slo) if slo else []
+    objectives = parse_gate(slo, "--slo") if slo else None
     kind = _arrivals(arrivals)
     find_scenario(scenario)
     _check_schedule(rate, duration_s)
@@ -73,8 +73,7 @@ async def load_command(
         console.print(f"first error: {first_error}", style="red", markup=False)
     samples = pl.DataFrame([sample.model_dump() for sample in result.samples])
     _keep(document, json, console, samples)
-    values = {name: item.value or 0.0 for name, item in document.figures.items()}
-    missed = [line for objective in objectives if (line := objective.missed(values))]
+    missed = objectives.missed(document.figures) if objectives else []
     for line in missed:
         console.print(line, style="bold red")
     return bool(missed)

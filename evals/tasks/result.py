@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from evals.clusters import cluster_labels
 from evals.figures import Document, Figure, figure, interval_figure
 from evals.statistics import bootstrap, mean_interval, quantile_statistic
 
@@ -28,16 +29,22 @@ def spread_evenly(samples: Sequence[T], limit: int | None) -> list[T]:
 
 
 def mean_figures(rows: pl.DataFrame, names: Sequence[str], unit: str = "") -> dict[str, Figure]:
-    """The mean of each column with its interval."""
-    return {name: interval_figure(mean_interval(rows[name].to_numpy()), unit) for name in names}
+    """The mean of each column with its interval, over conversations where samples share them."""
+    clusters = cluster_labels(rows)
+    return {
+        name: interval_figure(mean_interval(rows[name].to_numpy(), clusters=clusters), unit)
+        for name in names
+    }
 
 
 def latency_figures(rows: pl.DataFrame, column: str, prefix: str) -> dict[str, Figure]:
     """Median and 95th percentile of a column of milliseconds, over samples that did not fail."""
-    values = rows.filter(pl.col("error").is_null())[column].to_numpy()
+    answered = rows.filter(pl.col("error").is_null())
+    values, clusters = answered[column].to_numpy(), cluster_labels(answered)
     return {
         f"{prefix}_p{percent}_ms": interval_figure(
-            bootstrap(len(values), quantile_statistic(values, percent / 100)), "ms"
+            bootstrap(len(values), quantile_statistic(values, percent / 100), clusters=clusters),
+            "ms",
         )
         for percent in (50, 95)
     }

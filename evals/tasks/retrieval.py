@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 from rich.console import Console
 
+from evals.clusters import described_unit
 from evals.datasets.loader import ConversationSet, Question, Turn
 from evals.datasets.overlap import shared_stems
 from evals.datasets.sessions import sessions_of
@@ -112,7 +113,7 @@ async def evaluate_retrieval(
         threads=len(threads),
         messages=turns,
         asked_in="a new thread",
-        intervals="over questions",
+        intervals=f"over {described_unit(rows)}",
     )
     document = build_document(
         "eval retrieval",

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import polars as pl
 from rich.console import Console
 
+from evals.clusters import cluster_labels
 from evals.datasets.loader import ToolQuery, ToolSet
 from evals.embedding import embedder_engines
 from evals.figures import Figure, build_document, figure, interval_figure, public_settings
@@ -199,7 +200,7 @@ def _figures(rows: pl.DataFrame) -> dict[str, Figure]:
     figures |= mean_figures(needing, ["offered_recall"])
     figures |= mean_figures(rows, ["accuracy"])
     figures |= {
-        name: interval_figure(bootstrap(rows.height, statistic), "")
+        name: interval_figure(bootstrap(rows.height, statistic, clusters=cluster_labels(rows)), "")
         for name, statistic in whole.items()
     }
     return figures | latency_figures(rows, "select_ms", "select") | failure_figure(rows)

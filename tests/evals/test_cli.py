@@ -76,6 +76,41 @@ def test_compare_prints_the_paired_difference(invoke, two_runs):
     assert "12/0/0" in result.output
 
 
+def test_compare_writes_what_it_prints(invoke, two_runs, tmp_path):
+    file = tmp_path / "compared.json"
+    assert invoke("compare", *two_runs, "--json", file).exit_code == 0
+    written = json.loads(file.read_text())
+    assert written["runs"] == dict(zip("AB", two_runs, strict=True))
+    assert written["metrics"][0]["difference"] == 1
+
+
+def test_a_gate_that_holds_lets_a_comparison_pass(invoke, two_runs):
+    assert invoke("compare", *two_runs, "--gate", "delta(recall@10) > -0.02").exit_code == 0
+
+
+def test_a_missed_gate_names_each_clause_and_ends_in_1(invoke, two_runs):
+    result = invoke(
+        "compare", *two_runs[::-1], "--gate", "recall@10 >= 0.6 and delta(recall@10) > -0.02"
+    )
+    assert result.exit_code == 1
+    assert "B missed: recall@10 is 0.5, wanted >= 0.6" in result.output
+    assert "B missed: delta(recall@10) is -1, wanted > -0.02" in result.output
+
+
+def test_an_eval_is_held_to_its_gate(invoke):
+    given = ("eval", "tools", "--limit", 3, "--no-track", "--gate")
+    assert invoke(*given, "failed == 0").exit_code == 0
+    missed = invoke(*given, "failed > 0")
+    assert missed.exit_code == 1
+    assert "missed: failed is 0, wanted > 0" in missed.output
+
+
+def test_an_eval_with_an_impossible_gate_does_not_begin(invoke):
+    result = invoke("eval", "tools", "--no-track", "--gate", "delta(top1) > 0")
+    assert isinstance(result.exception, HarnessError)
+    assert "selection" not in result.output
+
+
 def test_report_without_runs_draws_the_newest_of_each_kind(invoke, two_runs, tmp_path):
     page = tmp_path / "page.html"
     assert invoke("report", "--out", page).exit_code == 0

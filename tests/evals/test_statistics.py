@@ -9,13 +9,16 @@ from scipy import stats
 from evals.statistics import (
     bootstrap,
     compare_paired,
+    detectable_difference,
     draw_counts,
     holm,
     mcnemar_p,
     mean_interval,
+    mean_statistic,
     quantile_statistic,
     ratio_statistic,
     sign_flip_p,
+    standard_error,
 )
 
 values = st.lists(st.floats(0, 1), min_size=2, max_size=40)
@@ -77,6 +80,61 @@ def test_intervals_cover_the_true_mean_about_as_often_as_they_say():
     assert 0.88 <= covered / 200 <= 0.99
 
 
+def test_clustered_intervals_cover_where_intervals_over_samples_do_not():
+    rng = np.random.default_rng(6)
+    clusters = np.repeat(np.arange(12), 15)
+    covered = {"clustered": 0, "alone": 0}
+    for _ in range(200):
+        # Conversations differ as much as the questions within one.
+        column = rng.normal(size=12)[clusters] + rng.normal(size=180)
+        for name, labels in (("clustered", clusters.tolist()), ("alone", None)):
+            interval = bootstrap(180, mean_statistic(column), resamples=400, clusters=labels)
+            covered[name] += interval.low <= 0 <= interval.high
+    assert 0.90 <= covered["clustered"] / 200 <= 0.99
+    assert covered["alone"] / 200 < 0.6
+
+
+def test_the_percentiles_of_few_units_are_taken_as_far_out_as_students_t():
+    column = np.random.default_rng(7).normal(size=10)
+    interval = bootstrap(10, mean_statistic(column), resamples=20_000)
+    half = stats.t.ppf(0.975, 9) * stats.sem(column)
+    assert interval.high - interval.low == pytest.approx(2 * half, rel=0.1)
+
+
+def test_repeats_of_a_sample_add_no_certainty_where_they_agree():
+    column = np.random.default_rng(8).random(40)
+    repeated = mean_interval(np.tile(column, 3), clusters=list(range(40)) * 3)
+    once = mean_interval(column, clusters=list(range(40)))
+    assert (repeated.low, repeated.high) == pytest.approx((once.low, once.high))
+
+
+def test_the_standard_error_is_scipys_where_samples_stand_alone():
+    column = np.random.default_rng(9).random(50)
+    assert standard_error(column) == pytest.approx(stats.sem(column))
+
+
+def test_the_standard_error_of_equal_clusters_is_that_of_their_means():
+    column = np.random.default_rng(10).random(60)
+    error = standard_error(column, clusters=np.repeat(np.arange(12), 5).tolist())
+    assert error == pytest.approx(stats.sem(column.reshape(12, 5).mean(axis=1)))
+
+
+def test_the_detectable_difference_of_many_samples_is_blooms_multiple_of_the_error():
+    column = np.random.default_rng(11).normal(size=5000)
+    assert detectable_difference(column) == pytest.approx(2.80 * stats.sem(column), rel=0.002)
+
+
+def test_a_difference_that_is_just_detectable_is_detected_four_times_in_five():
+    rng = np.random.default_rng(12)
+    noise = rng.normal(size=(2000, 25))
+    found = stats.ttest_1samp(noise + detectable_difference(noise.ravel()) * np.sqrt(2000), 0, 1)
+    assert (found.pvalue < 0.05).mean() == pytest.approx(0.8, abs=0.04)
+
+
+def test_where_nothing_moved_no_difference_is_said_to_be_detectable():
+    assert math.isnan(compare_paired([1.0, 0.0], [1.0, 0.0]).detectable)
+
+
 def test_no_samples_have_no_value():
     interval = mean_interval([])
     assert math.isnan(interval.value)
@@ -132,11 +190,40 @@ def test_mcnemars_exact_p_of_a_worked_example():
     assert mcnemar_p(9, 2) == pytest.approx(2 * 67 / 2048)
 
 
-def test_the_permutation_p_agrees_with_all_arrangements():
-    moved = np.array([0.3, -0.1, 0.4, 0.2, 0.05, 0.6])
-    signs = np.array(np.meshgrid(*[[-1, 1]] * 6)).reshape(6, -1).T
-    exact = (np.abs(signs @ moved) >= moved.sum() - 1e-12).mean()
-    assert sign_flip_p(moved) == pytest.approx(exact, abs=0.01)
+def test_mcnemars_exact_p_of_agrestis_approval_ratings():
+    # Agresti, Categorical Data Analysis: 150 turned away, 86 turned towards; p from statsmodels.
+    assert mcnemar_p(86, 150) == pytest.approx(3.7159361395713866e-05)
+
+
+def test_the_permutation_p_of_darwins_maize_is_fishers():
+    # Fisher, The Design of Experiments, section 21: 1,726 of 32,768 arrangements.
+    eighths = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]
+    assert sign_flip_p(eighths) == 1726 / 32768
+
+
+def test_the_permutation_p_agrees_with_scipys():
+    moved = np.random.default_rng(3).normal(0.1, 1, size=200)
+    theirs = stats.permutation_test(
+        (moved, np.zeros(200)),
+        lambda a, b, axis: np.mean(a - b, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=20_000,
+        rng=np.random.default_rng(4),
+    )
+    assert sign_flip_p(moved) == pytest.approx(theirs.pvalue, abs=0.015)
+
+
+def test_signs_within_a_cluster_are_flipped_together():
+    moved = [0.2, 0.1, 0.3, 0.2, 0.1, 0.4]
+    # All six point one way, but they are two conversations: 2 of 4 arrangements are as extreme.
+    assert sign_flip_p(moved, clusters=["a", "a", "a", "b", "b", "b"]) == 0.5
+    assert sign_flip_p(moved) == 2 / 64
+
+
+def test_zeros_and_ones_of_shared_conversations_are_not_compared_as_if_alone():
+    result = compare_paired([0.0] * 6, [1.0] * 6, clusters=["a", "a", "a", "b", "b", "b"])
+    assert (result.test, result.p) == ("permutation", 0.5)
 
 
 def test_runs_of_different_samples_cannot_be_paired():
@@ -146,3 +233,8 @@ def test_runs_of_different_samples_cannot_be_paired():
 
 def test_holms_adjustment_of_a_worked_example():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_holms_adjustment_agrees_with_statsmodels():
+    given = [0.001, 0.8, 0.021, 0.02, 0.021, 0.0004, 0.3]
+    assert holm(given) == pytest.approx([0.006, 0.8, 0.1, 0.1, 0.1, 0.0028, 0.6])

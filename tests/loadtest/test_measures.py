@@ -1,10 +1,8 @@
 import pytest
 
-from harness.errors import HarnessError
 from loadtest.histogram import percentiles
 from loadtest.measures import measure
 from loadtest.plan import LoadResult, Sample
-from loadtest.slo import parse
 
 
 def result(*samples: Sample) -> LoadResult:
@@ -35,25 +33,3 @@ def test_messages_that_finish_after_the_run_lower_the_completed_rate():
     late = Sample(due_s=1, status="completed", ack_ms=1, completed_ms=3000)
 
     assert measure(result(late), duration_s=2)["completed_per_s"] == 1 / 4
-
-
-def test_an_objective_that_is_missed_says_by_how_much():
-    (objective,) = parse("completed_p95_ms < 2000")
-
-    assert objective.missed({"completed_p95_ms": 2500}) == (
-        "missed: completed_p95_ms is 2500, wanted < 2000"
-    )
-    assert objective.missed({"completed_p95_ms": 1999}) is None
-
-
-@pytest.mark.parametrize("expression", ["p95", "a <", "a < b", ""])
-def test_an_objective_that_cannot_be_read_is_named(expression):
-    with pytest.raises(HarnessError, match="cannot read"):
-        parse(expression)
-
-
-def test_an_objective_on_a_figure_the_run_lacks_lists_what_it_has():
-    (objective,) = parse("speed > 1")
-
-    with pytest.raises(HarnessError, match="it has: errors"):
-        objective.missed({"errors": 0})
