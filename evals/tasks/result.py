@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import polars as pl
 
 from evals.figures import Document, Figure, figure, interval_figure
+from evals.journal import Journal
 from evals.statistics import bootstrap, mean_interval, quantile_statistic
 
 T = TypeVar("T")
@@ -14,10 +15,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A finished task: its figures, and one row a sample."""
+    """A finished task: its figures, one row a sample and repeat, and where those were kept."""
 
     document: Document
     rows: pl.DataFrame
+    journal: Journal | None = None
 
 
 def spread_evenly(samples: Sequence[T], limit: int | None) -> list[T]:
@@ -29,15 +31,26 @@ def spread_evenly(samples: Sequence[T], limit: int | None) -> list[T]:
 
 def mean_figures(rows: pl.DataFrame, names: Sequence[str], unit: str = "") -> dict[str, Figure]:
     """The mean of each column with its interval."""
-    return {name: interval_figure(mean_interval(rows[name].to_numpy()), unit) for name in names}
+    clusters = clusters_of(rows)
+    return {
+        name: interval_figure(mean_interval(rows[name].to_numpy(), clusters=clusters), unit)
+        for name in names
+    }
+
+
+def clusters_of(rows: pl.DataFrame) -> list[str] | None:
+    """Which rows stand or fall together: the repeats of a sample are no samples of their own."""
+    return None if rows["sample"].is_unique().all() else rows["sample"].to_list()
 
 
 def latency_figures(rows: pl.DataFrame, column: str, prefix: str) -> dict[str, Figure]:
     """Median and 95th percentile of a column of milliseconds, over samples that did not fail."""
-    values = rows.filter(pl.col("error").is_null())[column].to_numpy()
+    answered = rows.filter(pl.col("error").is_null())
+    values, clusters = answered[column].to_numpy(), clusters_of(answered)
     return {
         f"{prefix}_p{percent}_ms": interval_figure(
-            bootstrap(len(values), quantile_statistic(values, percent / 100)), "ms"
+            bootstrap(len(values), quantile_statistic(values, percent / 100), clusters=clusters),
+            "ms",
         )
         for percent in (50, 95)
     }

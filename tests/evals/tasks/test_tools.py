@@ -1,6 +1,7 @@
 import pytest
 
 from evals.datasets.loader import CatalogueTool, DatasetInfo, ToolQuery, ToolSet, load_tools
+from evals.plan import Plan
 from evals.tasks.tools import RANKED, catalogue_specs, evaluate_tools, exemplars_of
 from harness.tools.selection import ToolSelector
 
@@ -9,7 +10,7 @@ SCHEMA = {"type": "object", "properties": {}, "required": []}
 
 @pytest.fixture
 async def evaluation(services, console):
-    return await evaluate_tools(services, load_tools("tune"), console=console, limit=12)
+    return await evaluate_tools(services, load_tools("tune"), console=console, plan=Plan(limit=12))
 
 
 async def test_every_agreed_figure_is_there(evaluation):
