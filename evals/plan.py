@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -60,7 +59,7 @@ class Plan:
         dataset: DatasetInfo,
         console: Console,
         **options: Any,
-    ) -> AbstractContextManager[Journal | None]:
+    ) -> Journal | None:
         """The journal of this configuration, telling in a line what is taken from it.
 
         Args:
@@ -71,7 +70,7 @@ class Plan:
             options: of the task, beside the plan's own.
         """
         if self.journals is None:
-            return nullcontext()
+            return None
         identity = run_identity(task, settings, dataset, self.settings() | options)
         folder = self.journals / identity_key(identity)
         journal = Journal(folder, self.resume)

@@ -81,6 +81,7 @@ async def evaluate_retrieval(
     questions = plan.select(data.questions)
     threads = _threads_of(data, questions)
     turns = sum(len(thread) for thread in threads.values())
+    journal = plan.open_journal(TASK, settings, data.info, console)
     console.print(f"retrieval: writing and indexing {turns} messages of {len(threads)} threads")
     run = uuid.uuid4().hex[:12]
     users = {key: f"eval-{run}-{key}" for key in threads}
@@ -96,17 +97,18 @@ async def evaluate_retrieval(
         def failed(question: Question) -> Row:
             return _columns(question, threads, dict.fromkeys(METRICS, 0.0))
 
-        with plan.open_journal(TASK, settings, data.info, console) as journal:
-            rows = await run_samples(
-                questions,
-                Measuring(measure, failed, TIMEOUT_S),
-                label="retrieval",
-                console=console,
-                in_flight=1,
-                repeats=plan.repeats,
-                journal=journal,
-            )
+        rows = await run_samples(
+            questions,
+            Measuring(measure, failed, TIMEOUT_S),
+            label="retrieval",
+            console=console,
+            in_flight=1,
+            repeats=plan.repeats,
+            journal=journal,
+        )
     finally:
+        if journal is not None:
+            journal.close()
         for user_id in users.values():
             await services.memory.forget_user(user_id)
     figures = _figures(rows) | {

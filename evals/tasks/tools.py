@@ -8,6 +8,7 @@ given exemplars: requests of another split, with their tools.
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import polars as pl
 from rich.console import Console
@@ -71,7 +72,8 @@ async def evaluate_tools(
     async def measure(query: ToolQuery, _seed: int) -> Row:
         return await _select(selector, query, settings.tools_offered, votes)
 
-    with plan.open_journal(TASK, settings, data.info, console, exemplars=len(exemplars)) as journal:
+    journal = plan.open_journal(TASK, settings, data.info, console, exemplars=len(exemplars))
+    with journal or nullcontext():
         rows = await run_samples(
             queries,
             Measuring(measure, _failed, TIMEOUT_S),
