@@ -15,6 +15,7 @@ from evals.fit.command import app as fit
 from harness.settings import Settings, get_settings
 
 if TYPE_CHECKING:  # importing these takes seconds, and most commands need none of them
+    from evals.plan import Plan
     from evals.tasks.result import Evaluation
 
 DatasetOption = Annotated[str, typer.Option("--dataset", help="Name of the dataset's folder.")]
@@ -25,6 +26,28 @@ SplitOption = Annotated[str, typer.Option("--split", help="tune, test or all.")]
 LimitOption = Annotated[
     int | None, typer.Option("--limit", min=1, help="At most so many samples, spread evenly.")
 ]
+FilterOption = Annotated[
+    list[str] | None,
+    typer.Option("--filter", help="COLUMN=VALUE that samples must match; may be repeated."),
+]
+RepeatOption = Annotated[
+    int, typer.Option("--repeat", min=1, help="How often each sample is measured.")
+]
+ResumeOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--resume/--fresh",
+        help="Take the rows of the same run that were finished; by default if it was interrupted.",
+    ),
+]
+SliceOption = Annotated[
+    str | None, typer.Option("--slice", help="Also print the figures by this column of the rows.")
+]
+MaxFailedOption = Annotated[
+    float,
+    typer.Option("--max-failed", min=0, max=1, help="Exit 1 when a larger share failed."),
+]
+MAX_FAILED = 0.1
 JsonOption = Annotated[
     Path | None, typer.Option("--json", help="Also write the figures to this file.")
 ]
@@ -52,6 +75,11 @@ def eval_retrieval(
     data_dir: DataDirOption = None,
     split: SplitOption = "test",
     limit: LimitOption = None,
+    filters: FilterOption = None,
+    repeat: RepeatOption = 1,
+    resume: ResumeOption = None,
+    slice_by: SliceOption = None,
+    max_failed: MaxFailedOption = MAX_FAILED,
     json: JsonOption = None,
     track: TrackOption = True,
     gate: GateOption = None,
@@ -71,10 +99,14 @@ def eval_retrieval(
             await build_services(timed(measured.settings, settings)) as services,
         ):
             return await evaluate_retrieval(
-                services, data, console=console, limit=limit, engines=measured.engines
+                services,
+                data,
+                console=console,
+                plan=_plan(settings, limit, filters, repeat, resume),
+                engines=measured.engines,
             )
 
-    _measure(run, f"{dataset}-{split}", json, track, gate)
+    _measure(run, f"{dataset}-{split}", json, track, slice_by, max_failed, gate)
 
 
 @_eval.command("tools")
@@ -83,9 +115,14 @@ def eval_tools(
     data_dir: DataDirOption = None,
     split: SplitOption = "test",
     limit: LimitOption = None,
+    filters: FilterOption = None,
+    repeat: RepeatOption = 1,
+    resume: ResumeOption = None,
     exemplars: Annotated[
         int, typer.Option("--exemplars", min=0, help="Requests a tool to learn from, of `tune`.")
     ] = 0,
+    slice_by: SliceOption = None,
+    max_failed: MaxFailedOption = MAX_FAILED,
     json: JsonOption = None,
     track: TrackOption = True,
     gate: GateOption = None,
@@ -112,11 +149,11 @@ def eval_tools(
                 services,
                 data,
                 console=console,
-                limit=limit,
+                plan=_plan(settings, limit, filters, repeat, resume),
                 exemplars=exemplars_of(learned, exemplars) if learned else (),
             )
 
-    _measure(run, f"{dataset}-{split}", json, track, gate)
+    _measure(run, f"{dataset}-{split}", json, track, slice_by, max_failed, gate)
 
 
 def compare(
@@ -190,12 +227,19 @@ def _measure(
     name: str,
     json: Path | None,
     track: bool,
+    slice_by: str | None,
+    max_failed: float,
     gate: str | None,
 ) -> None:
-    """Run a task, print its figures, write them where asked, keep them and hold them to a gate."""
+    """Run a task, print its figures, write them where asked, keep them and hold them to a gate.
+
+    Raises:
+        typer.Exit: with 1, when more than a share of `max_failed` failed or the gate is missed.
+    """
     from evals.figures import print_figures, write_document
     from evals.gate import parse_gate
     from evals.runner import failures
+    from evals.slices import print_slices
 
     condition = parse_gate(gate) if gate else None  # a wrong one is told before, not after
     settings, console = get_settings(), Console()
@@ -206,7 +250,9 @@ def _measure(
     evaluation = asyncio.run(once())
     print_figures(evaluation.document, console)
     for reason in failures(evaluation.rows):
-        console.print(f"failed: {reason}", style="red")
+        console.print(f"failed: {reason}", style="red", markup=False)
+    if slice_by:
+        print_slices(evaluation.rows, evaluation.document, slice_by, console)
     if json:
         write_document(evaluation.document, json)
     if track:
@@ -214,6 +260,15 @@ def _measure(
 
         run_id = keep_evaluation(settings, evaluation, name)
         console.print(f"kept as MLflow run {run_id}; `harness report {run_id}` draws it")
+    if evaluation.journal is not None:
+        evaluation.journal.finish()
+    failed, measured = evaluation.rows["error"].count(), evaluation.rows.height
+    if failed > max_failed * measured:
+        console.print(
+            f"{failed} of {measured} failed, more than --max-failed {max_failed:g} allows",
+            style="red",
+        )
+        raise typer.Exit(1)
     if condition:
         _end_if_missed(condition.missed(evaluation.document.figures), console)
 
@@ -223,3 +278,17 @@ def _end_if_missed(missed: list[str], console: Console) -> None:
         console.print(line, style="bold red", markup=False, soft_wrap=True)
     if missed:
         raise typer.Exit(1)
+
+
+def _plan(
+    settings: Settings,
+    limit: int | None,
+    filters: list[str] | None,
+    repeats: int,
+    resume: bool | None,
+) -> "Plan":
+    from evals.filters import Filter
+    from evals.plan import Plan
+
+    parsed = tuple(Filter.parse(text) for text in filters or ())
+    return Plan(limit, parsed, repeats, settings.home / "evals", resume)

@@ -2,16 +2,24 @@
 
 import asyncio
 import time
+import zlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
+import httpx
 import polars as pl
 from rich.console import Console
 
+from evals.journal import Journal, Row, RowKey
 from harness.progress import CountedProgress
+from harness.store.errors import StoreUnavailable
 
-Row = dict[str, Any]
+# What another try may not meet again: no connection to Chroma, to Convex or to anything else. All
+# else, a sample that took too long too, would most likely end the same way once more.
+MAY_PASS = (ConnectionError, httpx.TransportError, StoreUnavailable)
+RETRY_PAUSES_S = (0.2, 1.0)  # before the second and before the last try
 
 
 class Sample(Protocol):
@@ -26,64 +34,104 @@ class Sample(Protocol):
 SampleT = TypeVar("SampleT", bound=Sample)
 
 
+@dataclass(frozen=True)
+class Measuring(Generic[SampleT]):
+    """How one sample becomes the columns of its row.
+
+    Attributes:
+        measure: the columns of a sample, given a seed for whatever in it is random.
+        failed: the columns of a sample that could not be measured.
+        timeout_s: seconds that one try of a sample may take.
+    """
+
+    measure: Callable[[SampleT, int], Awaitable[Row]]
+    failed: Callable[[SampleT], Row]
+    timeout_s: float = 60.0
+
+
 async def run_samples(
     samples: Sequence[SampleT],
-    measure: Callable[[SampleT], Awaitable[Row]],
+    measuring: Measuring[SampleT],
     *,
-    failed: Callable[[SampleT], Row],
     label: str,
     console: Console,
     in_flight: int = 4,
-    timeout_s: float = 60.0,
+    repeats: int = 1,
+    journal: Journal | None = None,
 ) -> pl.DataFrame:
     """Measure every sample, at most `in_flight` at once, and return one row each in their order.
 
     A sample that raises or takes too long keeps its row: `failed` gives its scores, so that it
-    counts against the figure, and `error` says why.
+    counts against the figure, and `error` says why. The next sample is only taken up when one is
+    finished, so that nothing queues.
 
     Args:
         samples: what to measure.
-        measure: the columns of one sample.
-        failed: the columns of a sample that could not be measured.
+        measuring: how.
         label: what the progress line calls the run.
         console: where progress goes.
         in_flight: how many samples are measured at a time.
-        timeout_s: seconds a sample may take.
+        repeats: how often each is measured, each time with another seed.
+        journal: holds rows that need not be measured again, and is given the others as they come.
     """
-    rows: dict[str, Row] = {}
-    waiting: Iterator[SampleT] = iter(samples)
-    with CountedProgress(label, len(samples), console) as progress:
+    rows: dict[RowKey, Row] = {} if journal is None else dict(journal.rows)
+    order = [(sample, repeat) for repeat in range(repeats) for sample in samples]
+    due = [(sample, repeat) for sample, repeat in order if (sample.id, repeat) not in rows]
+    waiting: Iterator[tuple[SampleT, int]] = iter(due)
+    with CountedProgress(label, len(due), console) as progress:
 
         async def take_turns() -> None:
-            for sample in waiting:
-                row = await _measure_one(sample, measure, failed, timeout_s)
-                rows[sample.id] = row
-                progress.advance(failed=row["error"] is not None)
+            for sample, repeat in waiting:
+                row = await _measure_one(sample, repeat, measuring)
+                rows[sample.id, repeat] = row
+                if journal is not None:
+                    journal.append(row)
+                progress.advance(failed=row["error"] is not None, cost=row.get("cost") or 0.0)
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(in_flight, len(samples))):
+            for _ in range(min(in_flight, len(due))):
                 group.create_task(take_turns())
-    return pl.DataFrame([rows[sample.id] for sample in samples], infer_schema_length=None)
+    kept = [rows[sample.id, repeat] for sample, repeat in order]
+    return pl.DataFrame(kept, infer_schema_length=None)
 
 
-async def _measure_one(
-    sample: SampleT,
-    measure: Callable[[SampleT], Awaitable[Row]],
-    failed: Callable[[SampleT], Row],
-    timeout_s: float,
-) -> Row:
+def seed_of(sample_id: str, repeat: int) -> int:
+    """The seed of one measurement: the same in every run, whatever order it is measured in."""
+    return zlib.crc32(f"{sample_id}\0{repeat}".encode())
+
+
+async def _measure_one(sample: SampleT, repeat: int, measuring: Measuring[SampleT]) -> Row:
+    seed = seed_of(sample.id, repeat)
     started = time.perf_counter()
     error: str | None = None
-    try:
-        async with asyncio.timeout(timeout_s):
-            columns = await measure(sample)
-    except TimeoutError:
-        error, columns = f"took longer than {timeout_s:g} s", failed(sample)
-    except Exception as raised:
-        reason = str(raised).splitlines()[0] if str(raised) else "no message"
-        error, columns = f"{type(raised).__name__}: {reason}", failed(sample)
-    seconds = time.perf_counter() - started
-    return {"sample": sample.id, "error": error, "seconds": seconds, **columns}
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            async with asyncio.timeout(measuring.timeout_s) as limit:
+                columns = await measuring.measure(sample, seed)
+            break
+        except Exception as raised:
+            if isinstance(raised, MAY_PASS) and tries <= len(RETRY_PAUSES_S):
+                await asyncio.sleep(RETRY_PAUSES_S[tries - 1])
+                continue
+            late = limit.expired()
+            error = f"took longer than {measuring.timeout_s:g} s" if late else _reason(raised)
+            columns = measuring.failed(sample)
+            break
+    return {
+        "sample": sample.id,
+        "repeat": repeat,
+        "seed": seed,
+        "error": error,
+        "tries": tries,
+        "seconds": time.perf_counter() - started,
+        **columns,
+    }
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error) or 'no message').splitlines()[0]}"
 
 
 def failures(rows: pl.DataFrame) -> list[str]:

@@ -23,6 +23,7 @@ class CountedProgress:
         """
         self.label, self.total = label, total
         self.done = self.failed = 0
+        self.cost = 0.0
         self._console = console
         self._started = time.monotonic()
         self._bar: Progress | None = None
@@ -31,12 +32,14 @@ class CountedProgress:
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[rate]:.1f}/s, {task.fields[failed]} failed"),
+                TextColumn(
+                    "{task.fields[rate]:.1f}/s, {task.fields[failed]} failed{task.fields[cost]}"
+                ),
                 TimeRemainingColumn(),
                 console=console,
                 transient=True,
             )
-            self._task = self._bar.add_task(label, total=total, rate=0.0, failed=0)
+            self._task = self._bar.add_task(label, total=total, rate=0.0, failed=0, cost="")
 
     def __enter__(self) -> Self:
         self._started = time.monotonic()
@@ -53,25 +56,36 @@ class CountedProgress:
         if self._bar:
             self._bar.stop()
 
-    def advance(self, count: int = 1, *, failed: int = 0) -> None:
+    def advance(self, count: int = 1, *, failed: int = 0, cost: float = 0.0) -> None:
         """Count what has just been finished.
 
         Args:
             count: how much.
             failed: how much of it did not succeed.
+            cost: what it cost, in the currency of the models' prices; shown once there is any.
         """
         line = self._line()
         self.done += count
         self.failed += failed
+        self.cost += cost
         rate = self.done / max(1e-9, time.monotonic() - self._started)
         if self._bar:
             self._bar.update(
-                self._task, completed=self.done, total=self.total, rate=rate, failed=self.failed
+                self._task,
+                completed=self.done,
+                total=self.total,
+                rate=rate,
+                failed=self.failed,
+                cost=self._cost(),
             )
         elif self._line() > line:
             self._console.print(
                 f"{self.label}: {self.done}/{self.total}, {self.failed} failed, {rate:.1f}/s"
+                + self._cost()
             )
+
+    def _cost(self) -> str:
+        return f", cost {self.cost:.4f}" if self.cost else ""
 
     def _line(self) -> int:
         """How many plain lines are due by now."""

@@ -8,6 +8,7 @@ import polars as pl
 
 from evals.clusters import cluster_labels
 from evals.figures import Document, Figure, figure, interval_figure
+from evals.journal import Journal
 from evals.statistics import bootstrap, mean_interval, quantile_statistic
 
 T = TypeVar("T")
@@ -15,10 +16,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A finished task: its figures, and one row a sample."""
+    """A finished task: its figures, one row a sample and repeat, and where those were kept."""
 
     document: Document
     rows: pl.DataFrame
+    journal: Journal | None = None
 
 
 def spread_evenly(samples: Sequence[T], limit: int | None) -> list[T]:

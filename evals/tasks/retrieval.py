@@ -19,15 +19,16 @@ from evals.datasets.overlap import shared_stems
 from evals.datasets.sessions import sessions_of
 from evals.embedding import embedder_engines
 from evals.figures import Figure, build_document, figure, public_settings
+from evals.journal import Row
 from evals.metrics.ranking import DEPTH, MEASURES, coverage, ranking_scores
-from evals.runner import Row, run_samples
+from evals.plan import WHOLE, Plan
+from evals.runner import Measuring, run_samples
 from evals.tasks.result import (
     Evaluation,
     failure_figure,
     latency_figures,
     mean_figures,
     sample_settings,
-    spread_evenly,
 )
 from harness.context.gather import ContextGatherer
 from harness.services import Services
@@ -35,6 +36,7 @@ from harness.settings import Settings
 from harness.store.results import ImportedMessage
 
 PARTS = {"convex", "chroma"}  # the services it needs
+TASK = "eval retrieval"
 METRICS = (*MEASURES, "session_recall@10")
 IMPORT_BATCH = 500  # messages that one call of the store takes
 TIMEOUT_S = 30.0
@@ -60,7 +62,7 @@ async def evaluate_retrieval(
     data: ConversationSet,
     *,
     console: Console,
-    limit: int | None = None,
+    plan: Plan = WHOLE,
     engines: dict[str, str] | None = None,
 ) -> Evaluation:
     """Write, index and ask, and score the turns that came back.
@@ -71,15 +73,16 @@ async def evaluate_retrieval(
         services: the production parts; only the number of memories shown is raised to 10.
         data: conversations and questions of one split.
         console: where progress goes.
-        limit: at most so many questions, spread over the set.
+        plan: which questions are measured, and how often.
         engines: what stood behind each service, for the record.
     """
     started = time.perf_counter()
     settings = eval_settings(services.settings)
     gatherer = ContextGatherer(services.live, services.memory, settings)
-    questions = spread_evenly(data.questions, limit)
+    questions = plan.select(data.questions)
     threads = _threads_of(data, questions)
     turns = sum(len(thread) for thread in threads.values())
+    journal = plan.open_journal(TASK, settings, data.info, console)
     console.print(f"retrieval: writing and indexing {turns} messages of {len(threads)} threads")
     run = uuid.uuid4().hex[:12]
     users = {key: f"eval-{run}-{key}" for key in threads}
@@ -89,19 +92,24 @@ async def evaluate_retrieval(
         }
         indexed_s = time.perf_counter() - started
 
-        async def measure(question: Question) -> Row:
+        async def measure(question: Question, _seed: int) -> Row:
             return await _ask(gatherer, written[question.thread], question, threads)
+
+        def failed(question: Question) -> Row:
+            return _columns(question, threads, dict.fromkeys(METRICS, 0.0))
 
         rows = await run_samples(
             questions,
-            measure,
-            failed=lambda question: _columns(question, threads, dict.fromkeys(METRICS, 0.0)),
+            Measuring(measure, failed, TIMEOUT_S),
             label="retrieval",
             console=console,
             in_flight=1,
-            timeout_s=TIMEOUT_S,
+            repeats=plan.repeats,
+            journal=journal,
         )
     finally:
+        if journal is not None:
+            journal.close()
         for user_id in users.values():
             await services.memory.forget_user(user_id)
     figures = _figures(rows) | {
@@ -114,15 +122,16 @@ async def evaluate_retrieval(
         messages=turns,
         asked_in="a new thread",
         intervals=f"over {described_unit(rows)}",
+        **plan.settings(),
     )
     document = build_document(
-        "eval retrieval",
+        TASK,
         figures,
         public_settings(settings) | given,
         engines=(engines or {}) | embedder_engines(settings),
         dataset=data.info,
     )
-    return Evaluation(document, rows)
+    return Evaluation(document, rows, journal)
 
 
 def _threads_of(

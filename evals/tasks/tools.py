@@ -8,6 +8,7 @@ given exemplars: requests of another split, with their tools.
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import polars as pl
 from rich.console import Console
@@ -16,8 +17,10 @@ from evals.clusters import cluster_labels
 from evals.datasets.loader import ToolQuery, ToolSet
 from evals.embedding import embedder_engines
 from evals.figures import Figure, build_document, figure, interval_figure, public_settings
+from evals.journal import Row
 from evals.metrics.selection import abstain_precision, abstain_recall, ece, recall_at, top_k_hit
-from evals.runner import Row, run_samples
+from evals.plan import WHOLE, Plan
+from evals.runner import Measuring, run_samples
 from evals.statistics import bootstrap
 from evals.tasks.result import (
     Evaluation,
@@ -25,7 +28,6 @@ from evals.tasks.result import (
     latency_figures,
     mean_figures,
     sample_settings,
-    spread_evenly,
 )
 from harness.models import Effect
 from harness.services import Services
@@ -34,6 +36,7 @@ from harness.tools.registry import ToolSpec
 from harness.tools.selection import ToolSelector
 from harness.tools.votes import Votes
 
+TASK = "eval tools"
 RANKED = ("top1", "top3", "recall@1", "recall@5", "recall@10")
 DEPTH = 10
 TIMEOUT_S = 30.0
@@ -44,7 +47,7 @@ async def evaluate_tools(
     data: ToolSet,
     *,
     console: Console,
-    limit: int | None = None,
+    plan: Plan = WHOLE,
     exemplars: Sequence[tuple[str, str]] = (),
 ) -> Evaluation:
     """Select for each request and score ranking, abstention and calibration.
@@ -55,7 +58,7 @@ async def evaluate_tools(
         services: the production parts; the selector is made anew over the catalogue of the set.
         data: catalogue and requests of one split.
         console: where progress goes.
-        limit: at most so many requests, spread over the set.
+        plan: which requests are measured, and how often.
         exemplars: requests and the tools that served them, none of them of the split.
     """
     started = time.perf_counter()
@@ -64,32 +67,37 @@ async def evaluate_tools(
     selector = ToolSelector(embedder, catalogue_specs(data))
     await selector.prepare()
     votes = await votes_of(exemplars, embedder)
-    queries = spread_evenly(data.queries, limit)
+    queries = plan.select(data.queries)
 
-    async def measure(query: ToolQuery) -> Row:
+    async def measure(query: ToolQuery, _seed: int) -> Row:
         return await _select(selector, query, settings.tools_offered, votes)
 
-    rows = await run_samples(
-        queries,
-        measure,
-        failed=_failed,
-        label="tools",
-        console=console,
-        in_flight=1,
-        timeout_s=TIMEOUT_S,
-    )
+    journal = plan.open_journal(TASK, settings, data.info, console, exemplars=len(exemplars))
+    with journal or nullcontext():
+        rows = await run_samples(
+            queries,
+            Measuring(measure, _failed, TIMEOUT_S),
+            label="tools",
+            console=console,
+            in_flight=1,
+            repeats=plan.repeats,
+            journal=journal,
+        )
     figures = _figures(rows) | {"seconds": figure(time.perf_counter() - started, "s")}
     record = public_settings(settings) | sample_settings(
-        requests=len(queries), catalogue=len(data.tools), exemplars=len(exemplars)
+        requests=len(queries),
+        catalogue=len(data.tools),
+        exemplars=len(exemplars),
+        **plan.settings(),
     )
     document = build_document(
-        "eval tools",
+        TASK,
         figures,
         record,
         engines=embedder_engines(settings),
         dataset=data.info,
     )
-    return Evaluation(document, rows)
+    return Evaluation(document, rows, journal)
 
 
 def catalogue_specs(data: ToolSet) -> list[ToolSpec]:
@@ -196,11 +204,12 @@ def _figures(rows: pl.DataFrame) -> dict[str, Figure]:
         "abstain_recall": abstain_recall(abstained, none_needed),
         "ece": ece(rows["confidence"].to_numpy(), rows["correct"].to_numpy()),
     }
+    clusters = cluster_labels(rows)
     figures = mean_figures(needing, RANKED)
     figures |= mean_figures(needing, ["offered_recall"])
     figures |= mean_figures(rows, ["accuracy"])
     figures |= {
-        name: interval_figure(bootstrap(rows.height, statistic, clusters=cluster_labels(rows)), "")
+        name: interval_figure(bootstrap(rows.height, statistic, clusters=clusters), "")
         for name, statistic in whole.items()
     }
     return figures | latency_figures(rows, "select_ms", "select") | failure_figure(rows)

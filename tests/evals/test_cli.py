@@ -115,3 +115,34 @@ def test_report_without_runs_draws_the_newest_of_each_kind(invoke, two_runs, tmp
     page = tmp_path / "page.html"
     assert invoke("report", "--out", page).exit_code == 0
     assert "12 of 12 questions had evidence in first place" in page.read_text("utf-8")
+
+
+def test_a_filtered_eval_prints_its_slices(invoke):
+    arguments = ("--split", "tune", "--filter", "tools=", "--limit", 4, "--slice", "abstained")
+    result = invoke("eval", "tools", *arguments, "--no-track")
+    assert result.exit_code == 0, result.output
+    assert "by abstained" in result.output
+
+
+def test_a_slice_that_rows_have_not_is_one_line(invoke):
+    result = invoke("eval", "tools", "--limit", 2, "--slice", "kind", "--no-track")
+    assert isinstance(result.exception, HarnessError)
+    assert "rows have no such column" in str(result.exception)
+
+
+def test_a_run_in_which_too_many_failed_exits_1_after_keeping_its_rows(
+    invoke, tracked, monkeypatch
+):
+    from harness.tools.selection import ToolSelector
+
+    async def broken(*_, **__):
+        raise RuntimeError("no embedder")
+
+    monkeypatch.setattr(ToolSelector, "select", broken)
+    arguments = ("eval", "tools", "--limit", 7, "--no-track")
+    result = invoke(*arguments)
+    assert result.exit_code == 1
+    assert "7 of 7 failed, more than --max-failed 0.1 allows" in result.output
+    kept = [path.read_text() for path in (tracked.home / "evals").glob("*/finished.jsonl")]
+    assert any(text.count("no embedder") == 7 for text in kept)
+    assert invoke(*arguments, "--max-failed", 1).exit_code == 0

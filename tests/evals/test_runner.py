@@ -6,7 +6,9 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from evals.runner import failures, run_samples, write_rows
+from evals import runner
+from evals.journal import Journal
+from evals.runner import Measuring, failures, run_samples, seed_of, write_rows
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,12 @@ def _failed(_):
     return {"score": 0.0}
 
 
-async def _run(measure, console, **more):
-    return await run_samples(
-        ITEMS, measure, failed=_failed, label="things", console=console, **more
-    )
+async def _run(measure, console, timeout_s=60.0, **more):
+    async def seedless(item, _seed):
+        return await measure(item)
+
+    measuring = Measuring(seedless, _failed, timeout_s)
+    return await run_samples(ITEMS, measuring, label="things", console=console, **more)
 
 
 async def test_rows_come_in_the_order_of_the_samples(console):
@@ -113,3 +117,85 @@ async def test_rows_survive_parquet(console, tmp_path):
     rows = await _run(measure, console)
     write_rows(rows, tmp_path / "deep" / "rows.parquet")
     assert pl.read_parquet(tmp_path / "deep" / "rows.parquet").equals(rows)
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    monkeypatch.setattr(runner, "RETRY_PAUSES_S", (0.0, 0.0))
+
+
+async def test_an_error_that_may_pass_is_tried_again(console, at_once):
+    met = []
+
+    async def measure(item):
+        met.append(item.id)
+        if item.id == "s2" and met.count("s2") < 3:
+            raise ConnectionResetError("gone")
+        return {"score": 1.0}
+
+    rows = await _run(measure, console)
+    assert rows["error"].null_count() == len(ITEMS)
+    assert dict(rows.select("sample", "tries").iter_rows()) == {
+        item.id: 3 if item.id == "s2" else 1 for item in ITEMS
+    }
+
+
+async def test_an_error_that_stays_is_given_up(console, at_once):
+    async def measure(_):
+        raise ConnectionRefusedError("nobody there")
+
+    rows = await _run(measure, console)
+    assert rows["tries"].to_list() == [3] * len(ITEMS)
+    assert failures(rows) == ["12 × ConnectionRefusedError: nobody there"]
+
+
+async def test_an_error_that_cannot_pass_is_not_tried_again(console):
+    async def measure(_):
+        raise ValueError("wrong")
+
+    assert (await _run(measure, console))["tries"].to_list() == [1] * len(ITEMS)
+
+
+async def test_each_repeat_has_a_seed_of_its_own_that_the_next_run_has_too(console):
+    async def measure(_, seed):
+        return {"score": seed / 2**32}
+
+    async def once():
+        return await run_samples(
+            ITEMS, Measuring(measure, _failed), label="x", console=console, repeats=3
+        )
+
+    first, second = await once(), await once()
+    assert first.drop("seconds").equals(second.drop("seconds"))
+    assert first["seed"].n_unique() == 3 * len(ITEMS)
+    assert first["repeat"].to_list() == [0] * 12 + [1] * 12 + [2] * 12
+    assert first["seed"][13] == seed_of("s1", 1)
+
+
+class Death(BaseException):
+    pass
+
+
+async def test_rows_of_the_journal_are_not_measured_again(console, tmp_path):
+    measured = []
+
+    async def measure(item):
+        measured.append(item.id)
+        if len(measured) == 6:
+            raise Death
+        return {"score": 1.0}
+
+    with Journal(tmp_path) as journal, pytest.raises(BaseExceptionGroup):
+        await _run(measure, console, in_flight=1, journal=journal)
+    with Journal(tmp_path) as journal:
+        rows = await _run(measure, console, in_flight=1, journal=journal)
+    assert rows["sample"].to_list() == [item.id for item in ITEMS]
+    assert sorted(measured) == sorted([item.id for item in ITEMS] + ["s5"])
+
+
+async def test_what_was_spent_is_shown_once_there_is_any(console):
+    async def measure(_):
+        return {"score": 1.0, "cost": 0.25}
+
+    await _run(measure, console)
+    assert "cost 3.0000" in console.file.getvalue()

@@ -12,7 +12,9 @@ def test_no_limit_and_a_large_one_keep_everything():
 
 
 def test_latency_leaves_out_failed_samples_but_counts_them():
-    rows = pl.DataFrame({"error": [None, None, "boom"], "ms": [10.0, 20.0, None]})
+    rows = pl.DataFrame(
+        {"sample": ["a", "b", "c"], "error": [None, None, "boom"], "ms": [10.0, 20.0, None]}
+    )
     assert latency_figures(rows, "ms", "x")["x_p95_ms"].value == 20.0
     assert latency_figures(rows, "ms", "x")["x_p95_ms"].n == 2
     assert failure_figure(rows)["failed"].value == 1

@@ -1,6 +1,7 @@
 import pytest
 
 from evals.datasets.loader import CatalogueTool, DatasetInfo, ToolQuery, ToolSet, load_tools
+from evals.plan import Plan
 from evals.tasks.tools import RANKED, catalogue_specs, evaluate_tools, exemplars_of
 from harness.tools.selection import ToolSelector
 
@@ -9,7 +10,7 @@ SCHEMA = {"type": "object", "properties": {}, "required": []}
 
 @pytest.fixture
 async def evaluation(services, console):
-    return await evaluate_tools(services, load_tools("tune"), console=console, limit=12)
+    return await evaluate_tools(services, load_tools("tune"), console=console, plan=Plan(limit=12))
 
 
 async def test_every_agreed_figure_is_there(evaluation):
@@ -87,3 +88,33 @@ async def test_a_selection_that_fails_is_wrong_in_every_count(services, console,
     for name in ("top1", "recall@10", "accuracy", "abstain_precision", "abstain_recall"):
         assert figures[name].value == 0
     assert figures["ece"].value == 1
+
+
+async def test_two_runs_differ_in_nothing_but_timings(services, console):
+    timings = ["seconds", "select_ms"]
+    data = load_tools("tune")
+    first = await evaluate_tools(services, data, console=console)
+    second = await evaluate_tools(services, data, console=console)
+    assert first.rows.drop(timings).equals(second.rows.drop(timings))
+
+
+async def test_repeats_are_rows_of_their_own_and_widen_no_figure_s_certainty(services, console):
+    data = load_tools("tune")
+    once = await evaluate_tools(services, data, console=console, plan=Plan(limit=12))
+    thrice = await evaluate_tools(services, data, console=console, plan=Plan(limit=12, repeats=3))
+    assert thrice.rows.height == 3 * once.rows.height
+    narrow, wide = (each.document.figures["accuracy"] for each in (once, thrice))
+    assert (wide.value, wide.low, wide.high) == pytest.approx(
+        (narrow.value, narrow.low, narrow.high), abs=0.1
+    )
+
+
+async def test_an_interrupted_run_is_taken_up_and_says_so(services, console, tmp_path):
+    data, plan = load_tools("tune"), Plan(limit=6, journals=tmp_path / "evals")
+    first = await evaluate_tools(services, data, console=console, plan=plan)
+    again = await evaluate_tools(services, data, console=console, plan=plan)
+    assert again.rows.equals(first.rows)
+    assert "resuming with 6 rows of an earlier run, 0 failed" in console.file.getvalue()
+    other = Plan(limit=5, journals=tmp_path / "evals")
+    assert (await evaluate_tools(services, data, console=console, plan=other)).rows.height == 5
+    assert len(list((tmp_path / "evals").iterdir())) == 2
