@@ -113,6 +113,7 @@ async def evaluate_retrieval(
         messages=turns,
         asked_in="a new thread",
         intervals="over questions",
+        **data.info.notes,
     )
     document = build_document(
         "eval retrieval",

@@ -79,7 +79,10 @@ async def evaluate_tools(
     )
     figures = _figures(rows) | {"seconds": figure(time.perf_counter() - started, "s")}
     record = public_settings(settings) | sample_settings(
-        requests=len(queries), catalogue=len(data.tools), exemplars=len(exemplars)
+        requests=len(queries),
+        catalogue=len(data.tools),
+        exemplars=len(exemplars),
+        **data.info.notes,
     )
     document = build_document(
         "eval tools",
@@ -182,6 +185,7 @@ def _failed(query: ToolQuery) -> Row:
 def _columns(query: ToolQuery) -> Row:
     return {
         "query": query.text,
+        "category": query.category,
         "gold": list(query.tools),
         "none_needed": float(not query.tools),
     }
@@ -196,6 +200,12 @@ def _figures(rows: pl.DataFrame) -> dict[str, Figure]:
         "ece": ece(rows["confidence"].to_numpy(), rows["correct"].to_numpy()),
     }
     figures = mean_figures(needing, RANKED)
+    for (category,), part in needing.drop_nulls("category").group_by(
+        "category", maintain_order=True
+    ):
+        if part.height < needing.height:
+            means = mean_figures(part, ["top1", "top3"])
+            figures |= {f"{name}_{category}": mean for name, mean in means.items()}
     figures |= mean_figures(needing, ["offered_recall"])
     figures |= mean_figures(rows, ["accuracy"])
     figures |= {

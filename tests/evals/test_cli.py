@@ -80,3 +80,12 @@ def test_report_without_runs_draws_the_newest_of_each_kind(invoke, two_runs, tmp
     page = tmp_path / "page.html"
     assert invoke("report", "--out", page).exit_code == 0
     assert "12 of 12 questions had evidence in first place" in page.read_text("utf-8")
+
+
+def test_data_lists_what_is_there_and_where_the_rest_goes(invoke, tmp_path):
+    (tmp_path / "locomo").mkdir()
+    (tmp_path / "locomo" / "locomo10.json").write_text("[]")
+    shown = "".join(invoke("data", "list", "--data-dir", tmp_path).output.split())
+    assert "conversations" in shown
+    assert "CCBY-NC4.0" in shown
+    assert "notthere" in shown
