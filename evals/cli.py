@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from evals.datasets.command import app as data
 from evals.demo.command import demo
 from evals.embedding import timed
 from evals.fit.command import app as fit
@@ -63,6 +64,7 @@ _eval = typer.Typer(no_args_is_help=True, help="Measure a part of the pipeline o
 def register(app: typer.Typer) -> None:
     """Add this package's commands to the command line."""
     app.add_typer(_eval, name="eval")
+    app.add_typer(data, name="data")
     app.add_typer(fit, name="fit")
     app.command("compare")(compare)
     app.command("report")(report)
@@ -123,6 +125,10 @@ def eval_tools(
     ] = 0,
     slice_by: SliceOption = None,
     max_failed: MaxFailedOption = MAX_FAILED,
+    per_tool: Annotated[
+        int | None,
+        typer.Option("--per-tool", min=0, help="At most so many requests a tool; 0 for all."),
+    ] = None,
     json: JsonOption = None,
     track: TrackOption = True,
     gate: GateOption = None,
@@ -139,8 +145,10 @@ def eval_tools(
     async def run(settings: Settings, console: Console) -> "Evaluation":
         from evals.datasets.loader import load_tools
 
-        data = load_tools(split, name=dataset, data_dir=data_dir)
-        learned = load_tools("tune", name=dataset, data_dir=data_dir) if exemplars else None
+        data = load_tools(split, name=dataset, data_dir=data_dir, per_tool=per_tool)
+        learned = (
+            load_tools("tune", name=dataset, data_dir=data_dir, per_tool=0) if exemplars else None
+        )
         from evals.tasks.tools import evaluate_tools, exemplars_of  # slow to import, as above
         from harness.services import build_services
 

@@ -1,103 +1,121 @@
-"""Datasets from a folder of JSONL files: validated, hashed and cut to one fixed split.
+"""The datasets by name: the project's own, public ones, and any folder in the own format."""
 
-A conversation set is `messages.jsonl` and `questions.jsonl`; a tool set is `catalogue.jsonl` and
-`queries.jsonl`. The split is a field of each question or query, so it cannot drift.
-"""
-
-import hashlib
-import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from evals.datasets.bfcl import PATTERN, installed, read_bfcl
+from evals.datasets.files import folder_sha256
+from evals.datasets.locomo import PATTERN as LOCOMO
+from evals.datasets.locomo import read_locomo
+from evals.datasets.longmemeval import read_longmemeval
+from evals.datasets.metatool import FILES as METATOOL_FILES
+from evals.datasets.metatool import read_metatool
+from evals.datasets.own import CONVERSATION_FILES, TOOL_FILES, read_conversations, read_tools
+from evals.datasets.records import (
+    SPLITS,
+    CallCase,
+    CallSet,
+    CatalogueTool,
+    ConversationSet,
+    DatasetError,
+    DatasetInfo,
+    Question,
+    ToolQuery,
+    ToolSet,
+    Turn,
+)
+from evals.datasets.sealtools import CATALOGUE, read_sealtools
 
-from harness.errors import HarnessError
+__all__ = [
+    "CONVERSATION_FILES", "OWN", "PUBLIC", "TOOL_FILES", "CallCase", "CallSet", "CatalogueTool",
+    "ConversationSet", "DatasetError", "DatasetInfo", "Question", "ToolQuery", "ToolSet", "Turn",
+    "folder_sha256", "load_calls", "load_conversations", "load_tools",
+]  # fmt: skip
 
-Split = Literal["tune", "test"]
-SPLITS: tuple[Split, ...] = ("tune", "test")
 OWN = Path(__file__).parent
-CONVERSATION_FILES = ("messages.jsonl", "questions.jsonl")
-TOOL_FILES = ("catalogue.jsonl", "queries.jsonl")
+SetT = TypeVar("SetT", ConversationSet, ToolSet, CallSet)
 
 
-class DatasetError(HarnessError):
-    """A dataset that is missing or malformed."""
+@dataclass(frozen=True)
+class Source(Generic[SetT]):
+    """How a public set is read, and what is said where it is missing.
+
+    Attributes:
+        kind: the set that `read` makes.
+        needs: patterns of files; each must match one.
+        per_tool: test requests a tool, at most, unless asked otherwise; 0 for all.
+        installed: where a package carries the files, if it is there.
+    """
+
+    kind: type[SetT]
+    what: str
+    licence: str
+    address: str
+    needs: tuple[str, ...]
+    read: Callable[[Path], SetT]
+    per_tool: int = 0
+    installed: Callable[[], Path | None] = lambda: None
+
+    def find(self, name: str, data_dir: Path | None) -> Path | None:
+        """The folder that holds all that is needed, below `data_dir` or installed."""
+        places = (data_dir / name if data_dir else None, self.installed())
+        for place in places:
+            if place is not None and all(any(place.glob(pattern)) for pattern in self.needs):
+                return place
+        return None
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Turn(_Record):
-    """One message of a conversation; `sent_at` is in milliseconds UTC."""
-
-    id: str
-    thread: str
-    role: Literal["user", "assistant"]
-    text: str
-    sent_at: int
-    speaker: str | None = None
-
-
-class Question(_Record):
-    """A question about a conversation and the messages that hold its answer."""
-
-    id: str
-    thread: str
-    split: Split
-    category: Literal["single", "multi", "temporal", "preference", "update"]
-    text: str
-    evidence: tuple[str, ...]
-    answer: str
-
-
-class CatalogueTool(_Record):
-    """A tool that may be selected; `parameters` is a JSON Schema."""
-
-    name: str
-    description: str
-    parameters: dict[str, Any]
-
-
-class ToolQuery(_Record):
-    """A request and the tools that serve it; none when no tool is needed."""
-
-    id: str
-    split: Split
-    text: str
-    tools: tuple[str, ...]
-
-
-class DatasetInfo(_Record):
-    """What a run records of its data; `sha256` covers every data file, whatever the split."""
-
-    name: str
-    sha256: str
-    split: str
-
-
-class ConversationSet(_Record):
-    """Conversations by thread, in order, with the questions of one split."""
-
-    info: DatasetInfo
-    threads: dict[str, tuple[Turn, ...]]
-    questions: tuple[Question, ...]
-
-
-class ToolSet(_Record):
-    """A catalogue of tools with the queries of one split."""
-
-    info: DatasetInfo
-    tools: tuple[CatalogueTool, ...]
-    queries: tuple[ToolQuery, ...]
-
-
-RecordT = TypeVar("RecordT", bound=_Record)
+PUBLIC: dict[str, "Source[ConversationSet] | Source[ToolSet] | Source[CallSet]"] = {
+    "locomo": Source(
+        ConversationSet,
+        "long conversations of two people, questions with evidence",
+        "CC BY-NC 4.0",
+        "https://github.com/snap-research/locomo",
+        (LOCOMO,),
+        read_locomo,
+    ),
+    "longmemeval": Source(
+        ConversationSet,
+        "chats with an assistant, a history for each question",
+        "MIT",
+        "https://github.com/xiaowu0162/LongMemEval",
+        ("longmemeval_[so]*.json",),
+        read_longmemeval,
+    ),
+    "metatool": Source(
+        ToolSet,
+        "requests for one of 199 plugins",
+        "MIT",
+        "https://github.com/HowieHwong/MetaTool",
+        METATOOL_FILES,
+        read_metatool,
+        per_tool=12,
+    ),
+    "seal-tools": Source(
+        ToolSet,
+        "requests that need some of 4,076 functions",
+        "Apache-2.0",
+        "https://github.com/fairyshine/Seal-Tools",
+        (CATALOGUE, "[dt]e[vs]*.jsonl"),
+        read_sealtools,
+    ),
+    "bfcl": Source(
+        CallSet,
+        "single-turn function calls of the Berkeley leaderboard, version 4",
+        "Apache-2.0",
+        "https://pypi.org/project/bfcl-eval",
+        (PATTERN,),
+        read_bfcl,
+        installed=installed,
+    ),
+}
 
 
 def find_dataset(name: str, files: tuple[str, ...], data_dir: Path | None = None) -> Path:
-    """The folder of a dataset: below `data_dir` if it is there, else among the project's own.
+    """The folder of a set in the own format: below `data_dir`, else among the project's own.
 
     Args:
         name: the folder's name.
@@ -113,55 +131,12 @@ def find_dataset(name: str, files: tuple[str, ...], data_dir: Path | None = None
         known = ", ".join(p.parent.name for p in sorted(OWN.glob(f"*/{files[0]}")))
         raise DatasetError(
             f"dataset {name!r} not found in {' or '.join(str(p.parent) for p in places)}; "
-            f"the project's own: {known}"
+            f"the project's own: {known}; public: {', '.join(PUBLIC)}"
         )
     for file in files:
         if not (folder / file).is_file():
             raise DatasetError(f"dataset {name!r}: {folder / file} is missing; it needs {files}")
     return folder
-
-
-def folder_sha256(folder: Path, files: Iterable[str]) -> str:
-    """One hash over the names and bytes of a dataset's files."""
-    digest = hashlib.sha256()
-    for file in sorted(files):
-        content = (folder / file).read_bytes()
-        digest.update(f"{file}\0{len(content)}\0".encode())
-        digest.update(content)
-    return digest.hexdigest()
-
-
-def _read(path: Path, model: type[RecordT]) -> list[RecordT]:
-    records: list[RecordT] = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            records.append(model.model_validate(json.loads(line)))
-        except json.JSONDecodeError as error:
-            raise DatasetError(
-                f"{path}:{number}: not JSON ({error.msg}); one object a line"
-            ) from None
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(map(str, first["loc"])) or "record"
-            raise DatasetError(f"{path}:{number}: {field}: {first['msg'].lower()}") from None
-    if not records:
-        raise DatasetError(f"{path}: no records; it needs at least one line")
-    return records
-
-
-def _refuse_duplicates(path: Path, ids: list[str]) -> None:
-    seen: set[str] = set()
-    for name in ids:
-        if name in seen:
-            raise DatasetError(f"{path}: {name!r} stands there twice; ids and names are unique")
-        seen.add(name)
-
-
-def _check_split(split: str) -> None:
-    if split not in (*SPLITS, "all"):
-        raise DatasetError(f"split {split!r} is unknown; use {', '.join(SPLITS)} or all")
 
 
 def load_conversations(
@@ -171,77 +146,112 @@ def load_conversations(
 
     Args:
         split: `tune`, `test` or `all`; only threads with a question of the split are kept.
-        name: its folder's name.
-        data_dir: see `find_dataset`.
+        name: of a public set, or of a folder.
+        data_dir: holds one folder for each dataset.
 
     Raises:
-        DatasetError: missing, malformed, or a question points at an unknown message.
+        DatasetError: missing, malformed, or without a question of the split.
     """
     _check_split(split)
-    folder = find_dataset(name, CONVERSATION_FILES, data_dir)
-    turns = _read(folder / "messages.jsonl", Turn)
-    _refuse_duplicates(folder / "messages.jsonl", [turn.id for turn in turns])
-    questions = _read(folder / "questions.jsonl", Question)
-    _refuse_duplicates(folder / "questions.jsonl", [question.id for question in questions])
-    thread_of = {turn.id: turn.thread for turn in turns}
-    for question in questions:
-        _check_evidence(folder, question, thread_of)
-    kept = tuple(q for q in questions if split in (q.split, "all"))
+    if name in PUBLIC:
+        data = _read_public(name, ConversationSet, data_dir)
+    else:
+        data = read_conversations(find_dataset(name, CONVERSATION_FILES, data_dir))
+    kept = tuple(question for question in data.questions if split in (question.split, "all"))
+    _refuse_empty(name, split, len(kept), {question.split for question in data.questions})
     wanted = {question.thread for question in kept}
-    threads: dict[str, list[Turn]] = {}
-    for turn in turns:
-        if turn.thread in wanted:
-            threads.setdefault(turn.thread, []).append(turn)
     return ConversationSet(
-        info=DatasetInfo(name=name, sha256=folder_sha256(folder, CONVERSATION_FILES), split=split),
-        threads={key: tuple(value) for key, value in threads.items()},
+        info=data.info.model_copy(update={"split": split}),
+        threads={key: turns for key, turns in data.threads.items() if key in wanted},
         questions=kept,
     )
 
 
-def _check_evidence(folder: Path, question: Question, thread_of: dict[str, str]) -> None:
-    where = f"{folder / 'questions.jsonl'}: question {question.id!r}"
-    if not question.evidence:
-        raise DatasetError(f"{where}: evidence is empty; name at least one message id")
-    for message in question.evidence:
-        if message not in thread_of:
-            raise DatasetError(f"{where}: evidence {message!r} is no message of messages.jsonl")
-        if thread_of[message] != question.thread:
-            raise DatasetError(
-                f"{where}: evidence {message!r} is of thread {thread_of[message]!r}, "
-                f"not {question.thread!r}"
-            )
-
-
 def load_tools(
-    split: str = "test", *, name: str = "tools", data_dir: Path | None = None
+    split: str = "test",
+    *,
+    name: str = "tools",
+    data_dir: Path | None = None,
+    per_tool: int | None = None,
 ) -> ToolSet:
     """Read a tool set.
 
     Args:
         split: `tune`, `test` or `all`; the catalogue is the same for each.
-        name: its folder's name.
-        data_dir: see `find_dataset`.
+        name: of a public set, or of a folder.
+        data_dir: holds one folder for each dataset.
+        per_tool: at most so many requests a tool, 0 for all; default: the set's own.
 
     Raises:
-        DatasetError: missing, malformed, or a query names an unknown tool.
+        DatasetError: missing, malformed, or without a request of the split.
     """
     _check_split(split)
-    folder = find_dataset(name, TOOL_FILES, data_dir)
-    tools = _read(folder / "catalogue.jsonl", CatalogueTool)
-    _refuse_duplicates(folder / "catalogue.jsonl", [tool.name for tool in tools])
-    queries = _read(folder / "queries.jsonl", ToolQuery)
-    _refuse_duplicates(folder / "queries.jsonl", [query.id for query in queries])
-    names = {tool.name for tool in tools}
-    for query in queries:
-        for tool in query.tools:
-            if tool not in names:
-                raise DatasetError(
-                    f"{folder / 'queries.jsonl'}: query {query.id!r}: tool {tool!r} is not in "
-                    "catalogue.jsonl"
-                )
+    if name in PUBLIC:
+        data = _read_public(name, ToolSet, data_dir)
+        most = PUBLIC[name].per_tool if per_tool is None else per_tool
+    else:
+        data = read_tools(find_dataset(name, TOOL_FILES, data_dir))
+        most = per_tool or 0
+    kept = tuple(query for query in data.queries if split in (query.split, "all"))
+    _refuse_empty(name, split, len(kept), {query.split for query in data.queries})
+    notes = data.info.notes | ({"per_tool": most} if most else {})
     return ToolSet(
-        info=DatasetInfo(name=name, sha256=folder_sha256(folder, TOOL_FILES), split=split),
-        tools=tuple(tools),
-        queries=tuple(query for query in queries if split in (query.split, "all")),
+        info=data.info.model_copy(update={"split": split, "notes": notes}),
+        tools=data.tools,
+        queries=_balanced(kept, most) if most else kept,
     )
+
+
+def load_calls(split: str = "test", *, name: str = "bfcl", data_dir: Path | None = None) -> CallSet:
+    """Read a set of calls; see `load_conversations`.
+
+    Raises:
+        DatasetError: missing, malformed, or without a case of the split.
+    """
+    _check_split(split)
+    data = _read_public(name, CallSet, data_dir)
+    kept = tuple(case for case in data.cases if split in (case.split, "all"))
+    _refuse_empty(name, split, len(kept), {case.split for case in data.cases})
+    return CallSet(info=data.info.model_copy(update={"split": split}), cases=kept)
+
+
+def _read_public(name: str, kind: type[SetT], data_dir: Path | None) -> SetT:
+    source = PUBLIC.get(name)
+    if source is None or source.kind is not kind:
+        fitting = ", ".join(key for key, each in PUBLIC.items() if each.kind is kind)
+        raise DatasetError(f"dataset {name!r} is no {kind.__name__}; public ones: {fitting}")
+    folder = source.find(name, data_dir)
+    if folder is None:
+        place = data_dir / name if data_dir else f"DIR/{name} with --data-dir DIR"
+        raise DatasetError(
+            f"dataset {name!r} ({source.what}; {source.licence}) is not there; put "
+            f"{' and '.join(source.needs)} of {source.address} into {place}"
+        )
+    read = source.read(folder)
+    if not isinstance(read, kind):
+        raise TypeError(f"{name} is registered as {kind.__name__} and read as {type(read)}")
+    return read
+
+
+def _balanced(queries: tuple[ToolQuery, ...], most: int) -> tuple[ToolQuery, ...]:
+    """The first requests of each tool; those that need none are all kept."""
+    taken: Counter[str] = Counter()
+    kept = []
+    for query in queries:
+        if all(taken[tool] < most for tool in query.tools):
+            taken.update(query.tools)
+            kept.append(query)
+    return tuple(kept)
+
+
+def _check_split(split: str) -> None:
+    if split not in (*SPLITS, "all"):
+        raise DatasetError(f"split {split!r} is unknown; use {', '.join(SPLITS)} or all")
+
+
+def _refuse_empty(name: str, split: str, count: int, there: set[str]) -> None:
+    if not count:
+        raise DatasetError(
+            f"split {split!r} of dataset {name!r} is empty in these files; they hold: "
+            f"{', '.join(sorted(there)) or 'nothing'}"
+        )

@@ -123,6 +123,7 @@ async def evaluate_retrieval(
         asked_in="a new thread",
         intervals=f"over {described_unit(rows)}",
         **plan.settings(),
+        **data.info.notes,
     )
     document = build_document(
         TASK,

@@ -89,6 +89,7 @@ async def evaluate_tools(
         catalogue=len(data.tools),
         exemplars=len(exemplars),
         **plan.settings(),
+        **data.info.notes,
     )
     document = build_document(
         TASK,
@@ -191,6 +192,7 @@ def _failed(query: ToolQuery) -> Row:
 def _columns(query: ToolQuery) -> Row:
     return {
         "query": query.text,
+        "category": query.category,
         "gold": list(query.tools),
         "none_needed": float(not query.tools),
     }
@@ -206,6 +208,12 @@ def _figures(rows: pl.DataFrame) -> dict[str, Figure]:
     }
     clusters = cluster_labels(rows)
     figures = mean_figures(needing, RANKED)
+    for (category,), part in needing.drop_nulls("category").group_by(
+        "category", maintain_order=True
+    ):
+        if part.height < needing.height:
+            means = mean_figures(part, ["top1", "top3"])
+            figures |= {f"{name}_{category}": mean for name, mean in means.items()}
     figures |= mean_figures(needing, ["offered_recall"])
     figures |= mean_figures(rows, ["accuracy"])
     figures |= {

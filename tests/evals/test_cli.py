@@ -146,3 +146,12 @@ def test_a_run_in_which_too_many_failed_exits_1_after_keeping_its_rows(
     kept = [path.read_text() for path in (tracked.home / "evals").glob("*/finished.jsonl")]
     assert any(text.count("no embedder") == 7 for text in kept)
     assert invoke(*arguments, "--max-failed", 1).exit_code == 0
+
+
+def test_data_lists_what_is_there_and_where_the_rest_goes(invoke, tmp_path):
+    (tmp_path / "locomo").mkdir()
+    (tmp_path / "locomo" / "locomo10.json").write_text("[]")
+    shown = "".join(invoke("data", "list", "--data-dir", tmp_path).output.split())
+    assert "conversations" in shown
+    assert "CCBY-NC4.0" in shown
+    assert "notthere" in shown

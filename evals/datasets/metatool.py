@@ -1,0 +1,110 @@
+"""MetaTool: requests for one of 199 plugins.
+
+Source: Huang et al., MetaTool Benchmark for Large Language Models, 2023 (ICLR 2024);
+https://github.com/HowieHwong/MetaTool. `queries.csv` (`Query,Tool`) and `plugin_des.json` (name to
+description); `plugin_info.json`, where it is there, has a longer description of most of them, and
+the two are joined.
+
+Requests that differ in case and punctuation only are one request, with the tools of all. A request
+is of the test split by the hash of its words, so that a request to learn from is never one to be
+measured on. A test request whose set of words overlaps that of a tuning request by `NEAR` or more
+(Jaccard) is of the category `near-duplicate`, every other one `distinct`.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+from evals.datasets.files import info_of, read_csv, read_json, split_by_hash, words_of
+from evals.datasets.records import CatalogueTool, DatasetError, ToolQuery, ToolSet
+
+FILES = ("queries.csv", "plugin_des.json")
+LONGER = "plugin_info.json"
+TEST_SHARE = 1 / 3
+NEAR = 0.7
+
+
+def read_metatool(folder: Path) -> ToolSet:
+    """Read the plugins and every request.
+
+    Raises:
+        DatasetError: a file is not in the format, or a request names an unknown plugin.
+    """
+    described = {name: str(text) for name, text in read_json(folder / FILES[1]).items()}
+    longer = _longer(folder / LONGER)
+    tools = tuple(
+        CatalogueTool(
+            name=name,
+            description=" ".join(filter(None, (text, longer.get(name)))),
+            parameters={"type": "object", "properties": {}},
+        )
+        for name, text in described.items()
+    )
+    queries = _queries(folder / FILES[0], set(described))
+    enriched = sum(name in longer for name in described)
+    return ToolSet(
+        info=info_of(
+            "metatool",
+            folder,
+            [*FILES, *([LONGER] if longer else [])],
+            descriptions=f"longer for {enriched} of {len(tools)}",
+        ),
+        tools=tools,
+        queries=queries,
+    )
+
+
+def _longer(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    return {item["name_for_model"]: item["description_for_model"] for item in read_json(path)}
+
+
+def _queries(path: Path, known: set[str]) -> tuple[ToolQuery, ...]:
+    texts: dict[str, str] = {}
+    tools: dict[str, list[str]] = {}
+    for number, row in enumerate(read_csv(path, ("Query", "Tool")), 1):
+        if row["Tool"] not in known:
+            raise DatasetError(f"{path}: row {number}: tool {row['Tool']!r} is not in {FILES[1]}")
+        key = " ".join(words_of(row["Query"]))
+        texts.setdefault(key, row["Query"])
+        if row["Tool"] not in tools.setdefault(key, []):
+            tools[key].append(row["Tool"])
+    splits = {key: split_by_hash(key, TEST_SHARE) for key in texts}
+    learned = [key for key in texts if splits[key] == "tune"]
+    measured = [key for key in texts if splits[key] == "test"]
+    near = dict(zip(measured, overlap(measured, learned) >= NEAR, strict=True))
+    return tuple(
+        ToolQuery(
+            id=f"q{number:05d}",
+            split=splits[key],
+            text=text,
+            tools=tuple(tools[key]),
+            category=("near-duplicate" if near[key] else "distinct") if key in near else None,
+        )
+        for number, (key, text) in enumerate(texts.items(), 1)
+    )
+
+
+def overlap(texts: list[str], others: list[str]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """The Jaccard overlap of each text's set of words with the nearest of the others, [texts]."""
+    if not texts or not others:
+        return np.zeros(len(texts))
+    numbers: dict[str, int] = {}
+    for text in (*texts, *others):
+        for word in text.split():
+            numbers.setdefault(word, len(numbers))
+    left, right = _members(texts, numbers), _members(others, numbers)
+    shared = (left @ right.T).toarray()
+    sizes = left.sum(axis=1).reshape(-1, 1) + right.sum(axis=1).reshape(1, -1)
+    return np.asarray((shared / np.maximum(sizes - shared, 1)).max(axis=1), np.float64)
+
+
+def _members(texts: list[str], numbers: dict[str, int]) -> sparse.csr_array:
+    sets = [sorted({numbers[word] for word in text.split()}) for text in texts]
+    columns = [number for each in sets for number in each]
+    starts = np.cumsum([0, *(len(each) for each in sets)])
+    return sparse.csr_array(
+        (np.ones(len(columns), np.float32), columns, starts), shape=(len(texts), len(numbers))
+    )

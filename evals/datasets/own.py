@@ -1,0 +1,81 @@
+"""Sets in the project's own format: a folder of JSONL files.
+
+A conversation set is `messages.jsonl` and `questions.jsonl`; a tool set is `catalogue.jsonl` and
+`queries.jsonl`. The split is a field of each question or query, so it cannot drift.
+"""
+
+from pathlib import Path
+
+from evals.datasets.files import info_of, read_records, refuse_duplicates
+from evals.datasets.records import (
+    CatalogueTool,
+    ConversationSet,
+    DatasetError,
+    Question,
+    ToolQuery,
+    ToolSet,
+    Turn,
+)
+
+CONVERSATION_FILES = ("messages.jsonl", "questions.jsonl")
+TOOL_FILES = ("catalogue.jsonl", "queries.jsonl")
+
+
+def read_conversations(folder: Path) -> ConversationSet:
+    """Read a conversation set whole.
+
+    Raises:
+        DatasetError: malformed, or a question points at an unknown message.
+    """
+    turns = read_records(folder / "messages.jsonl", Turn)
+    refuse_duplicates(folder / "messages.jsonl", [turn.id for turn in turns])
+    questions = read_records(folder / "questions.jsonl", Question)
+    refuse_duplicates(folder / "questions.jsonl", [question.id for question in questions])
+    thread_of = {turn.id: turn.thread for turn in turns}
+    for question in questions:
+        _check_evidence(folder, question, thread_of)
+    threads: dict[str, list[Turn]] = {}
+    for turn in turns:
+        threads.setdefault(turn.thread, []).append(turn)
+    return ConversationSet(
+        info=info_of(folder.name, folder, CONVERSATION_FILES),
+        threads={key: tuple(value) for key, value in threads.items()},
+        questions=tuple(questions),
+    )
+
+
+def read_tools(folder: Path) -> ToolSet:
+    """Read a tool set whole.
+
+    Raises:
+        DatasetError: malformed, or a query names an unknown tool.
+    """
+    tools = read_records(folder / "catalogue.jsonl", CatalogueTool)
+    refuse_duplicates(folder / "catalogue.jsonl", [tool.name for tool in tools])
+    queries = read_records(folder / "queries.jsonl", ToolQuery)
+    refuse_duplicates(folder / "queries.jsonl", [query.id for query in queries])
+    names = {tool.name for tool in tools}
+    for query in queries:
+        for tool in query.tools:
+            if tool not in names:
+                raise DatasetError(
+                    f"{folder / 'queries.jsonl'}: query {query.id!r}: tool {tool!r} is not in "
+                    "catalogue.jsonl"
+                )
+    return ToolSet(
+        info=info_of(folder.name, folder, TOOL_FILES), tools=tuple(tools), queries=tuple(queries)
+    )
+
+
+def _check_evidence(folder: Path, question: Question, thread_of: dict[str, str]) -> None:
+    where = f"{folder / 'questions.jsonl'}: question {question.id!r}"
+    if not question.evidence:
+        raise DatasetError(f"{where}: evidence is empty; name at least one message id")
+    for message in question.evidence:
+        if message not in thread_of:
+            raise DatasetError(f"{where}: evidence {message!r} is no message of messages.jsonl")
+        if thread_of[message] != question.thread:
+            raise DatasetError(
+                f"{where}: evidence {message!r} is of thread {thread_of[message]!r}, "
+                f"not {question.thread!r}"
+            )
