@@ -28,7 +28,7 @@ from harness.context.folder import (
 from harness.context.minilm import token_counter
 from harness.context.passages import BETWEEN, Passage, Passages, kept_passage, passage
 from harness.context.retriever import Hit
-from harness.context.vectors import BREADTH, PAGE
+from harness.context.vectors import BREADTH, PAGE, cosines
 
 CHUNK_TOKENS = 192  # of the packaged embedder's window of 256; the rest is for the title
 TITLE_TOKENS = 60
@@ -233,14 +233,8 @@ class _Read:
     passages: Passages
 
     def rank(self, query: str, vector: NDArray[np.float32], k: int) -> list[Hit]:
-        found = self.collection.query(
-            query_embeddings=vector[np.newaxis],
-            n_results=min(NEAREST, len(self.passages)),
-            include=["distances"],
-        )
-        (distances,) = found["distances"] or [[]]
-        nearest = zip(found["ids"][0], distances, strict=True)
-        return self.passages.rank(query, {id_: 1.0 - distance for id_, distance in nearest}, k)
+        near = cosines(vector, min(NEAREST, len(self.passages)), None, self.collection)
+        return self.passages.rank(query, near, k)
 
 
 def _all(collection: Collection, where: Any = None) -> Iterator[Passage]:

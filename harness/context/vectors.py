@@ -86,17 +86,7 @@ class VectorStore:
     ) -> dict[str, float]:
         """The n messages nearest to a vector: cosine by message id."""
 
-        def query(collection: Collection) -> dict[str, float]:
-            found = collection.query(
-                query_embeddings=vector[np.newaxis], n_results=n, where=where, include=["distances"]
-            )
-            (distances,) = found["distances"] or [[]]
-            return {
-                id_: 1.0 - distance
-                for id_, distance in zip(found["ids"][0], distances, strict=True)
-            }
-
-        return self._on(user_id, query) or {}
+        return self._on(user_id, partial(cosines, vector, n, where)) or {}
 
     def corpus(self, user_id: str) -> Corpus:
         """The user's messages in memory, caught up with what other processes have written."""
@@ -113,11 +103,7 @@ class VectorStore:
         A copy is caught up when Chroma counts another number than it has, which one that lost as
         many messages as it gained does not.
         """
-        if not hits:
-            return []
-        ids = [hit.id for hit in hits]
-        found = self._on(user_id, lambda collection: collection.get(ids=ids, include=[])["ids"])
-        kept = set(found or ())
+        kept = self.known(user_id, [hit.id for hit in hits])
         if len(kept) < len(hits):
             self.drop_copy(user_id)
         return [hit for hit in hits if hit.id in kept]
@@ -228,6 +214,24 @@ def _digest(user_id: str) -> str:
 
 def _known(ids: list[str], collection: Collection) -> list[str]:
     return collection.get(ids=ids, include=[])["ids"]
+
+
+def cosines(
+    vector: NDArray[np.float32], n: int, where: dict[str, Any] | None, collection: Collection
+) -> dict[str, float]:
+    """The n records of a collection nearest to a vector: cosine by id.
+
+    Args:
+        vector: float32 [dimensions].
+        n: how many.
+        where: which records; None for all.
+        collection: one whose space is cosine.
+    """
+    found = collection.query(
+        query_embeddings=vector[np.newaxis], n_results=n, where=where, include=["distances"]
+    )
+    (distances,) = found["distances"] or [[]]
+    return {id_: 1.0 - distance for id_, distance in zip(found["ids"][0], distances, strict=True)}
 
 
 def _upsert(

@@ -9,7 +9,7 @@ import inngest
 from harness.events import ThreadDeleted, UserDeleted
 from harness.jobs.policies import INDEX, PERSIST, RETRIES
 from harness.jobs.steps import RunFailed, Steps
-from harness.services import Forgetter, Services
+from harness.services import Services
 from harness.telemetry.alerts import raise_alert
 
 # A step that began to index before the removal has written whatever it will by then.
@@ -29,11 +29,10 @@ def forget_thread(services: Services) -> inngest.Function[Any]:
     async def forget(ctx: inngest.Context) -> None:
         gone = ThreadDeleted.model_validate(ctx.event.data)
         removing = partial(services.store.remove_thread, gone.thread_id, gone.user_id)
-
-        async def forget_by(forgetter: Forgetter) -> None:
-            await forgetter.forget_thread(gone.user_id, gone.thread_id)
-
-        forgetting = [partial(forget_by, forgetter) for forgetter in services.forgetters]
+        forgetting = [
+            partial(forgetter.forget_thread, gone.user_id, gone.thread_id)
+            for forgetter in services.forgetters
+        ]
         await _forget(Steps(ctx, gone.thread_id), removing, forgetting)
 
     return forget
@@ -50,11 +49,9 @@ def forget_user(services: Services) -> inngest.Function[Any]:
     async def forget(ctx: inngest.Context) -> None:
         gone = UserDeleted.model_validate(ctx.event.data)
         removing = partial(services.store.remove_user, gone.user_id, gone.asked_at)
-
-        async def forget_by(forgetter: Forgetter) -> None:
-            await forgetter.forget_user(gone.user_id)
-
-        forgetting = [partial(forget_by, forgetter) for forgetter in services.forgetters]
+        forgetting = [
+            partial(forgetter.forget_user, gone.user_id) for forgetter in services.forgetters
+        ]
         await _forget(Steps(ctx, gone.user_id), removing, forgetting)
 
     return forget
