@@ -10,6 +10,7 @@ import time
 import urllib.request
 import uuid
 import warnings
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,14 @@ def pytest_configure(config: pytest.Config) -> None:
     for message, category in _NOISY_IMPORTS:
         name = f"{category.__module__}.{category.__name__}".removeprefix("builtins.")
         config.addinivalue_line("filterwarnings", f"ignore:{message}:{name}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse two tests of one id: in parallel only one of them would run."""
+    counted = Counter(item.nodeid for item in items)
+    if twice := [nodeid for nodeid, count in counted.items() if count > 1]:
+        raise pytest.UsageError(f"several tests have the id {', '.join(twice)}")
 
 
 @pytest.fixture(scope="session", autouse=True)

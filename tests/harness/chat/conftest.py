@@ -6,10 +6,22 @@ from typing import Any
 
 import httpx
 import pytest
+from schemathesis.pytest.plugin import SchemathesisFunction
 
 from harness.app import create_api
 from harness.events import MessageSent, message_key
 from harness.settings import SIMULATED_MODEL, Settings
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each documented operation's test an id of its own.
+
+    Schemathesis puts the operation into the test's name, and pytest 9.2 makes ids of a function's
+    original name, so all would share one id, of which xdist runs a single test.
+    """
+    for item in items:
+        if isinstance(item, SchemathesisFunction):
+            item._id = item.parent.id.child(item.name)
 
 
 @pytest.fixture
