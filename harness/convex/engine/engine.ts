@@ -1,13 +1,14 @@
 import type { DatabaseSync } from "node:sqlite";
 import { StartError, messageOf } from "./failures.ts";
 import { type Bundle, bundleProject } from "./functions/bundle.ts";
+import { Crons } from "./functions/crons.ts";
 import { Registry } from "./functions/registry.ts";
 import { Runner } from "./functions/runner.ts";
 import { Scheduler } from "./functions/scheduler.ts";
 import { attachHost } from "./functions/syscalls.ts";
 import { log } from "./log.ts";
 import { Authenticator, readProviders } from "./server/auth.ts";
-import { listen } from "./server/server.ts";
+import { HOST, type Listener, listen, listenSite, settledPort } from "./server/server.ts";
 import { Catalog } from "./storage/catalog.ts";
 import { type Synchronous, openSqlite, prepareStatements } from "./storage/database.ts";
 import { Lane } from "./storage/lane.ts";
@@ -24,6 +25,8 @@ export interface EngineOptions {
   functions: string;
   database: string;
   port: number;
+  /** Of HTTP actions; 0 for any that is free. */
+  sitePort: number;
   adminKey: string;
   synchronous: Synchronous;
   /** What functions see as `process.env`. */
@@ -31,7 +34,9 @@ export interface EngineOptions {
 }
 
 export interface Engine {
-  port: number;
+  url: string;
+  /** Of HTTP actions; null for a project without. */
+  siteUrl: string | null;
   stop: () => Promise<void>;
 }
 
@@ -76,8 +81,11 @@ function authenticatorOf(
  */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
   const { functions, authConfig } = await bundleProject(options.functions);
-  const authenticator = authenticatorOf(authConfig, options.environment, options.adminKey);
-  const registry = new Registry(functions, options.environment);
+  const [port, sitePort] = [await settledPort(options.port), await settledPort(options.sitePort)];
+  const [url, siteUrl] = [`http://${HOST}:${port}`, `http://${HOST}:${sitePort}`];
+  const environment = { ...options.environment, CONVEX_CLOUD_URL: url, CONVEX_SITE_URL: siteUrl };
+  const authenticator = authenticatorOf(authConfig, environment, options.adminKey);
+  const registry = new Registry(functions, environment);
   const sqlite = openSqlite(options.database);
   const store = openStore(sqlite, registry);
   const sync = options.synchronous === "FULL" ? new WalSync(options.database) : null;
@@ -90,6 +98,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   });
   const queries = new LiveQueries(runner);
   const scheduler = new Scheduler(runner, registry);
+  const crons = new Crons(runner, registry, scheduler);
   const requests = new RequestLog(sqlite);
   attachHost({
     runNested: (...call) => runner.runNested(...call),
@@ -100,8 +109,11 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   });
   await lane.write(async () => requests.purge());
   await scheduler.start();
-  const context = { lane, runner, queries, requests, authenticator, clock };
-  const listener = await listen(options.port, context);
+  await crons.start();
+  const { router } = registry;
+  const context = { lane, runner, queries, requests, authenticator, clock, router };
+  const listeners: Listener[] = [await listen(port, context)];
+  if (router) listeners.push(await listenSite(sitePort, context));
   const purging = setInterval(() => {
     lane
       .write(async () => requests.purge())
@@ -109,10 +121,12 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   }, PURGE_MS);
   log("info", `${registry.size} functions from ${options.functions}, data in ${options.database}`);
   return {
-    port: listener.port,
+    url,
+    siteUrl: router ? siteUrl : null,
     stop: async () => {
       clearInterval(purging);
-      await listener.close();
+      await Promise.all(listeners.map((listener) => listener.close()));
+      crons.stop();
       await scheduler.stop();
       await lane.drained();
       sync?.close();

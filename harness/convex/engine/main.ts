@@ -5,15 +5,17 @@ import { StartError, messageOf } from "./failures.ts";
 import { log } from "./log.ts";
 import type { Synchronous } from "./storage/database.ts";
 
-/** `node engine/main.ts --functions DIR --port P --db FILE` */
+/** `node engine/main.ts --functions DIR --port P --db FILE [--site-port P]` */
 
-const USAGE = "node engine/main.ts --functions DIR --port P --db FILE";
+const USAGE = "node engine/main.ts --functions DIR --port P --db FILE [--site-port P]";
 const ADMIN_KEY = "CONVEX_ADMIN_KEY";
 
-function readPort(text: string | undefined): number {
+function readPort(option: string, text: string | undefined): number {
   const port = Number(text);
   if (text === undefined || !Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new StartError(`--port is ${text ?? "missing"}: give a number from 0 to 65535 (0: any)`);
+    throw new StartError(
+      `--${option} is ${text ?? "missing"}: give a number from 0 to 65535 (0: any)`,
+    );
   }
   return port;
 }
@@ -30,6 +32,7 @@ function readArguments(): Record<string, string | undefined> {
       options: {
         functions: { type: "string" },
         port: { type: "string" },
+        "site-port": { type: "string" },
         db: { type: "string" },
       },
     });
@@ -53,7 +56,8 @@ function readOptions(): EngineOptions {
   return {
     functions: resolve(values.functions!),
     database: resolve(values.db!),
-    port: readPort(values.port),
+    port: readPort("port", values.port),
+    sitePort: readPort("site-port", values["site-port"] ?? "0"),
     adminKey,
     synchronous: readSynchronous(process.env.HARNESS_SQLITE_SYNCHRONOUS),
     environment: environment as Record<string, string>,
@@ -62,7 +66,8 @@ function readOptions(): EngineOptions {
 
 async function main(): Promise<void> {
   const engine = await startEngine(readOptions());
-  process.stdout.write(`convex listening on http://127.0.0.1:${engine.port}\n`);
+  if (engine.siteUrl) process.stdout.write(`HTTP actions at ${engine.siteUrl}\n`);
+  process.stdout.write(`convex listening on ${engine.url}\n`);
   const stop = (signal: string) => {
     log("info", `${signal}: stopping`);
     engine.stop().then(

@@ -4,6 +4,7 @@ import { join, relative, sep } from "node:path";
 import vm from "node:vm";
 import { type BuildFailure, type Message, build, stop } from "esbuild";
 import { StartError, messageOf } from "../failures.ts";
+import { refuseMissingCalls, refuseNodeModules } from "./unsupported.ts";
 
 /** A project's functions, bundled as a deployment would bundle them. */
 
@@ -74,8 +75,7 @@ async function bundleCode(root: string, contents: string): Promise<{ code: strin
   }
 }
 
-function stackMapper(map: string): (stack: string) => string {
-  const sources = new SourceMap(JSON.parse(map));
+function stackMapper(sources: SourceMap): (stack: string) => string {
   const place = new RegExp(`${BUNDLE.replace(".", "\\.")}:(\\d+):(\\d+)`, "g");
   return (stack) =>
     stack.replace(place, (found, line, column) => {
@@ -118,7 +118,9 @@ async function makeBundle(root: string, files: Map<string, string>): Promise<Bun
     root,
     `${imports.join("")}\nexport default {${entries.join(", ")}};`,
   );
-  const mapStack = stackMapper(map);
+  const sources = new SourceMap(JSON.parse(map));
+  refuseMissingCalls(code, sources);
+  const mapStack = stackMapper(sources);
   return { load: (globals) => evaluate(code, globals, mapStack), mapStack };
 }
 
@@ -136,6 +138,7 @@ export async function bundleProject(
   const files = modulesOf(root);
   const authFile = files.get("auth.config");
   files.delete("auth.config");
+  refuseNodeModules(files);
   try {
     return {
       functions: await makeBundle(root, files),

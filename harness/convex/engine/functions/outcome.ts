@@ -28,7 +28,7 @@ export function failureOf(
   requestId: string,
   logLines: string[],
   mapStack: (stack: string) => string,
-): Outcome {
+): Outcome & { ok: false } {
   const head = `[Request ID: ${requestId}] Server Error\n`;
   if (error instanceof UserError) {
     return { ok: false, message: `${head}${messageOf(error)}`, data: undefined, logLines };

@@ -1,6 +1,7 @@
 import { StartError, UserError } from "../failures.ts";
 import type { Validator } from "../values/validators.ts";
 import type { Bundle } from "./bundle.ts";
+import { type CronJob, readCrons } from "./crons.ts";
 import { actionGlobals, transactionGlobals } from "./globals.ts";
 import type { FunctionKind } from "./invocation.ts";
 import { type ProjectSchema, readSchema } from "./schema.ts";
@@ -29,6 +30,17 @@ interface Exported {
   invokeQuery: (args: string) => Promise<string>;
   invokeMutation: (args: string) => Promise<string>;
   invokeAction: (requestId: string, args: string) => Promise<string>;
+}
+
+/** What `httpRouter()` of the official package makes. */
+export interface HttpRouter {
+  isRouter: true;
+  /** The action for a request, with the method and path it was routed by. */
+  lookup: (path: string, method: string) => readonly [HttpAction, string, string] | null;
+}
+
+interface HttpAction {
+  invokeHttpAction: (request: Request) => Promise<Response>;
 }
 
 type Modules = Record<string, Record<string, unknown>>;
@@ -60,18 +72,19 @@ function register(path: string, exported: Exported, kind: FunctionKind): Registe
 }
 
 function refuseUnsupported(modules: Modules): void {
-  const unsupported: Record<string, string> = {
-    crons: "cron jobs",
-    http: "HTTP actions",
-    "convex.config": "components",
-  };
-  for (const [module, what] of Object.entries(unsupported)) {
-    if (modules[module]) {
-      throw new StartError(
-        `${module}.ts: ${what} are not supported by this engine: use Convex Cloud or a self-hosted Convex`,
-      );
-    }
+  if (modules["convex.config"]) {
+    throw new StartError(
+      "convex.config.ts: components are not supported by this engine: " +
+        "use Convex Cloud or a self-hosted Convex",
+    );
   }
+}
+
+function readRouter(exported: unknown): HttpRouter | null {
+  if (exported === undefined) return null;
+  const router = exported as HttpRouter;
+  if (router.isRouter) return router;
+  throw new StartError("http.ts: its default export is not made by httpRouter()");
 }
 
 const SUFFIX = /\.(ts|js|tsx|jsx|mjs)(?=:|$)/;
@@ -82,6 +95,8 @@ function capitalized(kind: FunctionKind): string {
 
 export class Registry {
   readonly schema: ProjectSchema;
+  readonly crons: CronJob[];
+  readonly router: HttpRouter | null;
   readonly mapStack: (stack: string) => string;
   readonly #functions = new Map<string, RegisteredFunction>();
 
@@ -93,6 +108,8 @@ export class Registry {
     const forActions = bundle.load(actionGlobals(environment));
     refuseUnsupported(forTransactions);
     this.schema = readSchema(forTransactions.schema?.default);
+    this.crons = readCrons(forTransactions.crons?.default);
+    this.router = readRouter(forActions.http?.default);
     for (const module of Object.keys(forTransactions)) {
       for (const [name, value] of Object.entries(forTransactions[module]!)) {
         const exported = value as Exported | null;

@@ -134,6 +134,29 @@ export class Runner {
     return this.#outcomeOf(newInvocation({ ...call, kind: "action", transaction: null }), call);
   }
 
+  /** Runs an HTTP action, which takes and answers no Convex values.
+   *
+   *  @param path What it is called in the log.
+   *  @param action Ends when its answer is sent: it may still call functions while it streams.
+   *  @returns What it failed with, if it did.
+   */
+  async httpAction(
+    path: string,
+    caller: Caller,
+    action: () => Promise<void>,
+  ): Promise<(Outcome & { ok: false }) | null> {
+    const invocation = newInvocation({ path, kind: "action", transaction: null, caller });
+    try {
+      await current.run(invocation, action);
+      return null;
+    } catch (error) {
+      const { requestId, logLines } = invocation;
+      return failureOf(error, requestId, logLines, this.#registry.mapStack);
+    } finally {
+      invocation.finished = true;
+    }
+  }
+
   /** Runs a piece of the engine's own in a transaction. */
   transact<T>(job: (transaction: Transaction) => T | Promise<T>): Promise<T> {
     const transaction = new Transaction(this.#store, { writable: true });

@@ -3,8 +3,9 @@ import { WebSocketServer } from "ws";
 import { StartError, messageOf } from "../failures.ts";
 import { Session, type SessionContext } from "../sync/session.ts";
 import { type HttpContext, handleRequest } from "./http.ts";
+import { type SiteContext, handleSiteRequest } from "./site.ts";
 
-/** The listening socket: HTTP requests and the WebSockets of sync sessions. */
+/** The listening sockets: HTTP requests and the WebSockets of sync sessions, and the site. */
 
 const SYNC = /^\/api\/([^/]+\/)?sync$/;
 /** Clients take a connection for dead after 30 s of silence. */
@@ -12,10 +13,9 @@ const PING_MS = 5_000;
 const MAX_MESSAGE_BYTES = 64 << 20;
 /** How long a stop waits for requests and clients. */
 const GRACE_MS = 2_000;
-const HOST = "127.0.0.1";
+export const HOST = "127.0.0.1";
 
 export interface Listener {
-  port: number;
   /** Stops taking requests, and gives those that run a moment to be answered. */
   close: () => Promise<void>;
 }
@@ -46,7 +46,6 @@ function acceptSessions(server: Server, context: SessionContext): Set<Session> {
 
 /** Listens on 127.0.0.1.
  *
- *  @param port 0 for any that is free.
  *  @throws StartError if the port cannot be had.
  */
 export async function listen(
@@ -61,32 +60,64 @@ export async function listen(
   const pings = setInterval(() => {
     for (const session of sessions) session.ping();
   }, PING_MS);
+  await bind(server, port, "--port");
+  return {
+    close: () => {
+      clearInterval(pings);
+      const closed = close(server, () => {
+        for (const session of sessions) session.terminate();
+      });
+      for (const session of sessions) session.end();
+      return closed;
+    },
+  };
+}
+
+/** Serves HTTP actions on 127.0.0.1.
+ *
+ *  @throws StartError if the port cannot be had.
+ */
+export async function listenSite(port: number, context: SiteContext): Promise<Listener> {
+  const server = createServer(
+    (request, response) => void handleSiteRequest(context, request, response),
+  );
+  await bind(server, port, "--site-port");
+  return { close: () => close(server) };
+}
+
+/** The port itself, or one that is free for 0: functions know their addresses before they load. */
+export async function settledPort(port: number): Promise<number> {
+  if (port) return port;
+  const probe = createServer();
+  await bind(probe, 0, "--port");
+  const free = (probe.address() as { port: number }).port;
+  await close(probe);
+  return free;
+}
+
+async function bind(server: Server, port: number, option: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) =>
       reject(
         new StartError(
-          `cannot listen on ${HOST}:${port} (${messageOf(error)}): give another --port`,
+          `cannot listen on ${HOST}:${port} (${messageOf(error)}): give another ${option}`,
         ),
       ),
     );
     server.listen(port, HOST, resolve);
   });
-  const address = server.address() as { port: number };
-  return {
-    port: address.port,
-    close: () =>
-      new Promise((resolve) => {
-        clearInterval(pings);
-        const late = setTimeout(() => {
-          server.closeAllConnections();
-          for (const session of sessions) session.terminate();
-        }, GRACE_MS);
-        server.close(() => {
-          clearTimeout(late);
-          resolve();
-        });
-        server.closeIdleConnections();
-        for (const session of sessions) session.end();
-      }),
-  };
+}
+
+function close(server: Server, whenLate = () => {}): Promise<void> {
+  return new Promise((resolve) => {
+    const late = setTimeout(() => {
+      server.closeAllConnections();
+      whenLate();
+    }, GRACE_MS);
+    server.close(() => {
+      clearTimeout(late);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
 }

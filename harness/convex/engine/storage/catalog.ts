@@ -25,12 +25,15 @@ export interface Table {
 
 export const SCHEDULED = "_scheduled_functions";
 
+export const CRON_JOBS = "_cron_jobs";
+
 const SYSTEM_TABLES: TableSchema[] = [
   {
     tableName: SCHEDULED,
     indexes: [{ indexDescriptor: "by_state_time", fields: ["state.kind", "scheduledTime"] }],
     documentType: null,
   },
+  { tableName: CRON_JOBS, indexes: [], documentType: null },
 ];
 
 const BY_CREATION = "by_creation_time";

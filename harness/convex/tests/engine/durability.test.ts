@@ -89,7 +89,7 @@ function project(files: Record<string, string>): string {
 // Found by its path, as these projects stand in a temporary folder.
 const definition = join(import.meta.dirname, "..", "..", "node_modules", "convex", "dist", "esm");
 const IMPORTS = `
-  import { defineSchema, defineTable, queryGeneric as query, mutationGeneric as mutation, cronJobs }
+  import { defineSchema, defineTable, queryGeneric as query, mutationGeneric as mutation }
     from ${JSON.stringify(join(definition, "server", "index.js"))};
   import { v } from ${JSON.stringify(join(definition, "values", "index.js"))};
 `;
@@ -149,12 +149,28 @@ describe("the start is refused in one line", () => {
     expect(lines(text)).toEqual(['convex: a.ts:1:7: Could not resolve "./nowhere.js"']);
   });
 
-  test("for a project that needs what the engine does not have", async () => {
-    const functions = project({ "crons.ts": `${IMPORTS} export default cronJobs();` });
-    const { text } = await refusal({ functions });
-    expect(lines(text)).toEqual([
-      expect.stringMatching(/^convex: crons\.ts: cron jobs are not supported/),
-    ]);
+  test.each([
+    ["convex.config.ts", "export default {};", /^convex: convex\.config\.ts: components are not/],
+    ["mail.ts", '// Sends.\n"use node";\n', /^convex: mail\.ts: "use node" is not supported/],
+    [
+      "files.ts",
+      `${IMPORTS}// ctx.storage.get(id) in a comment is nothing.
+       export const url = query({ handler: (ctx, { id }) => ctx.storage.getUrl(id) });`,
+      /^convex: files\.ts:6: file storage is not supported/,
+    ],
+    [
+      "schema.ts",
+      `${IMPORTS} export default defineSchema({ a: defineTable({ file: v.id("_storage") }) });`,
+      /^convex: schema\.ts:5: file storage is not supported/,
+    ],
+    [
+      "near.ts",
+      `${IMPORTS} export const near = query({ handler: (ctx) => ctx.vectorSearch("a", "b", {}) });`,
+      /^convex: near\.ts:5: vector search is not supported/,
+    ],
+  ])("for a project that needs what the engine does not have: %s", async (file, code, expected) => {
+    const { text } = await refusal({ functions: project({ [file]: code }) });
+    expect(lines(text)).toEqual([expect.stringMatching(expected)]);
   });
 
   test("for a database of a newer engine", async () => {

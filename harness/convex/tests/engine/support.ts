@@ -11,6 +11,8 @@ import { SignJWT } from "jose";
 export const ADMIN_KEY = "test-admin-key";
 export const ISSUER = "https://issuer.example";
 export const PROJECT = join(import.meta.dirname, "fixtures", "project");
+/** One with HTTP actions and cron jobs. */
+export const SITE = join(import.meta.dirname, "fixtures", "site");
 const MAIN = join(import.meta.dirname, "..", "..", "engine", "main.ts");
 
 const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
@@ -54,11 +56,14 @@ export function token(options: TokenOptions = {}): Promise<string> {
 
 export class TestEngine {
   readonly url: string;
+  /** Of HTTP actions, for a project that has some. */
+  readonly siteUrl: string | null;
   readonly folder: string;
   readonly #process: ChildProcess;
 
-  constructor(url: string, folder: string, process: ChildProcess) {
+  constructor(url: string, siteUrl: string | null, folder: string, process: ChildProcess) {
     this.url = url;
+    this.siteUrl = siteUrl;
     this.folder = folder;
     this.#process = process;
   }
@@ -127,11 +132,13 @@ export async function startEngine(options: StartOptions = {}): Promise<TestEngin
   const child = spawnEngine(options, folder);
   let errors = "";
   child.stderr!.on("data", (data: Buffer) => (errors += data.toString()));
+  let siteUrl: string | null = null;
   for await (const line of createInterface({ input: child.stdout! })) {
+    siteUrl ??= /^HTTP actions at (http:\S+)$/.exec(line)?.[1] ?? null;
     const url = /^convex listening on (http:\S+)$/.exec(line)?.[1];
     if (!url) continue;
     child.stdout!.resume();
-    return new TestEngine(url, folder, child);
+    return new TestEngine(url, siteUrl, folder, child);
   }
   throw new Error(`the engine did not start: ${errors}`);
 }
