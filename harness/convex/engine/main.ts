@@ -4,10 +4,15 @@ import { type EngineOptions, startEngine } from "./engine.ts";
 import { StartError, messageOf } from "./failures.ts";
 import { log } from "./log.ts";
 import type { Synchronous } from "./storage/database.ts";
+import { exportTables, importTables } from "./storage/jsonl.ts";
 
-/** `node engine/main.ts --functions DIR --port P --db FILE [--site-port P]` */
+/** `node engine/main.ts --functions DIR --port P --db FILE [--site-port P]`; or, for a database that
+ *  no engine uses, `--db FILE --export DIR` and `--db FILE --import DIR`.
+ */
 
-const USAGE = "node engine/main.ts --functions DIR --port P --db FILE [--site-port P]";
+const USAGE =
+  "node engine/main.ts --functions DIR --port P --db FILE [--site-port P], " +
+  "or --db FILE and --export DIR or --import DIR";
 const ADMIN_KEY = "CONVEX_ADMIN_KEY";
 
 function readPort(option: string, text: string | undefined): number {
@@ -34,6 +39,8 @@ function readArguments(): Record<string, string | undefined> {
         port: { type: "string" },
         "site-port": { type: "string" },
         db: { type: "string" },
+        export: { type: "string" },
+        import: { type: "string" },
       },
     });
     return values;
@@ -42,20 +49,22 @@ function readArguments(): Record<string, string | undefined> {
   }
 }
 
-function readOptions(): EngineOptions {
-  const values = readArguments();
+function databaseOf(values: Record<string, string | undefined>): string {
+  if (!values.db) throw new StartError(`--db is missing (usage: ${USAGE})`);
+  return resolve(values.db);
+}
+
+function readOptions(values: Record<string, string | undefined>): EngineOptions {
   const { [ADMIN_KEY]: adminKey, ...environment } = process.env;
-  for (const name of ["functions", "db"]) {
-    if (!values[name]) throw new StartError(`--${name} is missing (usage: ${USAGE})`);
-  }
+  if (!values.functions) throw new StartError(`--functions is missing (usage: ${USAGE})`);
   if (!adminKey) {
     throw new StartError(
       `${ADMIN_KEY} is not set: set it to the key that may call internal functions`,
     );
   }
   return {
-    functions: resolve(values.functions!),
-    database: resolve(values.db!),
+    functions: resolve(values.functions),
+    database: databaseOf(values),
     port: readPort("port", values.port),
     sitePort: readPort("site-port", values["site-port"] ?? "0"),
     adminKey,
@@ -65,7 +74,20 @@ function readOptions(): EngineOptions {
 }
 
 async function main(): Promise<void> {
-  const engine = await startEngine(readOptions());
+  const values = readArguments();
+  if (values.export) {
+    const count = exportTables(databaseOf(values), resolve(values.export));
+    process.stdout.write(`exported ${count} documents to ${values.export}\n`);
+  } else if (values.import) {
+    const count = await importTables(databaseOf(values), resolve(values.import));
+    process.stdout.write(`imported ${count} documents from ${values.import}\n`);
+  } else {
+    await serve(readOptions(values));
+  }
+}
+
+async function serve(options: EngineOptions): Promise<void> {
+  const engine = await startEngine(options);
   if (engine.siteUrl) process.stdout.write(`HTTP actions at ${engine.siteUrl}\n`);
   process.stdout.write(`convex listening on ${engine.url}\n`);
   const stop = (signal: string) => {

@@ -77,6 +77,14 @@ export class Catalog {
     return this.#byName.get(name);
   }
 
+  all(): Table[] {
+    return [...this.#byName.values()];
+  }
+
+  hasNumber(number: number): boolean {
+    return this.#byNumber.has(number);
+  }
+
   /** The table an id names, if it is an id of this database. */
   ofId(id: unknown): { table: Table; document: number } | null {
     const parts = parseId(id);
@@ -86,13 +94,16 @@ export class Catalog {
 
   readonly tableOfId = (id: string): string | null => this.ofId(id)?.table.name ?? null;
 
-  /** A table as a mutation first names it; its row is saved by the mutation. */
-  create(name: string): Table {
+  /** A table as a mutation first names it; its row is saved by the mutation.
+   *
+   *  @param given The number it is to have, which must be free.
+   */
+  create(name: string, given?: number): Table {
     if (!/^_?[a-zA-Z][a-zA-Z0-9_]*$/.test(name)) {
       throw new StartError(`Invalid table name '${name}'`);
     }
     const first = name.startsWith("_") ? FIRST_SYSTEM_TABLE : FIRST_TABLE;
-    let number = first;
+    let number = given ?? first;
     while (this.#byNumber.has(number)) number++;
     const indexes = new Map([
       [BY_CREATION, { number: ++this.#lastIndex, fields: ["_creationTime"] }],
@@ -171,14 +182,23 @@ export class Catalog {
     table.indexes.delete(name);
   }
 
+  /** The documents of a table as JSON text, in the order of their creation. */
+  *texts(table: Table): Generator<string> {
+    for (const row of this.#rows(table)) yield row.json as string;
+  }
+
   *#documents(table: Table): Generator<{ number: number; document: Fields }> {
+    for (const row of this.#rows(table)) {
+      yield { number: row.number as number, document: JSON.parse(row.json as string) as Fields };
+    }
+  }
+
+  #rows(table: Table) {
     const rows = this.#sqlite.prepare(
       `SELECT d.number AS number, d.json AS json FROM entries e
        CROSS JOIN documents d ON d.number = e.document WHERE e.idx = ?`,
     );
-    for (const row of rows.iterate(table.indexes.get(BY_CREATION)!.number)) {
-      yield { number: row.number as number, document: JSON.parse(row.json as string) as Fields };
-    }
+    return rows.iterate(table.indexes.get(BY_CREATION)!.number);
   }
 
   /** Checks the documents already there, unless they were checked against the same schema. */

@@ -13,7 +13,7 @@ export const ISSUER = "https://issuer.example";
 export const PROJECT = join(import.meta.dirname, "fixtures", "project");
 /** One with HTTP actions and cron jobs. */
 export const SITE = join(import.meta.dirname, "fixtures", "site");
-const MAIN = join(import.meta.dirname, "..", "..", "engine", "main.ts");
+export const MAIN = join(import.meta.dirname, "..", "..", "engine", "main.ts");
 
 const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
 const ec = generateKeyPairSync("ec", { namedCurve: "P-256" });
