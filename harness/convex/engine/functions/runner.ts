@@ -2,6 +2,7 @@ import { CarriedError, UserError, messageOf } from "../failures.ts";
 import type { Lane } from "../storage/lane.ts";
 import type { KeyPoint, KeyRange } from "../storage/readset.ts";
 import { type Store, Transaction } from "../storage/transaction.ts";
+import { LIMITS, Usage } from "../storage/usage.ts";
 import type { Json } from "../values/json.ts";
 import { validationError } from "../values/validators.ts";
 import {
@@ -99,7 +100,7 @@ export class Runner {
 
   /** Runs a query at once, for a caller that is in the lane already. */
   async queryNow(call: Call, journal: string | null): Promise<QueryRun> {
-    const transaction = new Transaction(this.#store, { writable: false, journal });
+    const transaction = new Transaction(this.#store, { writable: false, journal, limits: LIMITS });
     const invocation = newInvocation({ ...call, kind: "query", transaction });
     const outcome = await this.#outcomeOf(invocation, call);
     return {
@@ -112,7 +113,7 @@ export class Runner {
 
   /** Runs a mutation; answers once it is on disk, or undone. */
   async mutation(call: Call, options: MutationOptions = {}): Promise<Outcome> {
-    const transaction = new Transaction(this.#store, { writable: true });
+    const transaction = new Transaction(this.#store, { writable: true, limits: LIMITS });
     const job = async (): Promise<Outcome> => {
       const known = options.earlier?.();
       if (known) return known;
@@ -172,6 +173,7 @@ export class Runner {
   /** Runs a mutation inside a transaction of the engine's own, undoing its part if it fails. */
   async mutationWithin(transaction: Transaction, call: Call): Promise<Outcome> {
     const invocation = newInvocation({ ...call, kind: "mutation", transaction });
+    transaction.usage = new Usage(LIMITS);
     try {
       return await this.#undoable(transaction, async () => {
         const outcome = await this.#outcomeOf(invocation, call);

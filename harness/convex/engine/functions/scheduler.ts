@@ -90,6 +90,7 @@ export class Scheduler {
 
   schedule(transaction: Transaction, path: string, args: Json, atMs: number): string {
     const { path: name } = this.#registry.find(path, null, true);
+    transaction.usage.schedule();
     transaction.scheduled = true;
     const job = { name, args: [args], scheduledTime: atMs, state: { kind: "pending" } };
     return transaction.insert(SCHEDULED, job, Date.now());

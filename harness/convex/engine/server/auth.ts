@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
+import { readFileSync } from "node:fs";
 import {
   type JWTVerifyGetKey,
   createLocalJWKSet,
@@ -60,8 +61,25 @@ const STANDARD_CLAIMS: Record<string, string> = {
 
 const REGISTERED_CLAIMS = new Set(["iss", "sub", "aud", "exp", "nbf", "iat", "jti"]);
 
-/** Keys inline in a `data:` address, else fetched and kept, and fetched again for a new key id. */
+/** Keys of a file, read again for a key id that it had not, so that they can be rotated. */
+function keysOfFile(path: URL): JWTVerifyGetKey {
+  const read = () => createLocalJWKSet(JSON.parse(readFileSync(path, "utf8")));
+  let keys = read();
+  return async (header, token) => {
+    try {
+      return await keys(header, token);
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      keys = read();
+      return keys(header, token);
+    }
+  };
+}
+
+/** Keys inline in a `data:` address or of a file, else fetched and kept, and fetched again for a
+ *  new key id. */
 function keySet(address: string): JWTVerifyGetKey {
+  if (address.startsWith("file:")) return keysOfFile(new URL(address));
   if (!address.startsWith("data:")) return createRemoteJWKSet(new URL(address));
   const [head, body] = [
     address.slice(0, address.indexOf(",")),
@@ -152,6 +170,16 @@ export function readProviders(exported: unknown): Provider[] {
   });
 }
 
+/** @see https://docs.convex.dev/api/classes/browser.ConvexHttpClient, `setAdminAuth` */
+function parsedIdentity(text: string): Fields | null {
+  try {
+    const identity: unknown = JSON.parse(Buffer.from(text, "base64").toString());
+    return typeof identity === "object" && identity !== null ? (identity as Fields) : null;
+  } catch {
+    return null;
+  }
+}
+
 export class Authenticator {
   readonly #providers: Provider[];
   readonly #adminKey: Buffer;
@@ -210,7 +238,16 @@ export class Authenticator {
         "The provided admin key was invalid for this instance",
       );
     }
-    return { identity: actingAs ?? null, admin: true };
+    if (!actingAs) return { identity: null, admin: true };
+    const { issuer, subject } = actingAs as { issuer?: string; subject?: string };
+    return { identity: { tokenIdentifier: `${issuer}|${subject}`, ...actingAs }, admin: true };
+  }
+
+  /** A key alone, or followed by `:` and the identity to act as: base64 of its JSON. */
+  #adminOfHeader(value: string): Caller {
+    const colon = value.lastIndexOf(":");
+    const actingAs = colon < 0 ? null : parsedIdentity(value.slice(colon + 1));
+    return actingAs ? this.admin(value.slice(0, colon), actingAs) : this.admin(value);
   }
 
   /** The caller an `Authorization` header names. */
@@ -221,7 +258,7 @@ export class Authenticator {
       header.slice(header.indexOf(" ") + 1),
     ];
     if (scheme === "Bearer") return (await this.user(value)).caller;
-    if (scheme === "Convex") return this.admin(value);
+    if (scheme === "Convex") return this.#adminOfHeader(value);
     throw new RequestError(
       401,
       "InvalidAuthHeader",

@@ -4,6 +4,7 @@ import type { EntryRow, Statements } from "./database.ts";
 import { type Filter, evaluate } from "./filters.ts";
 import type { IndexRange } from "./range.ts";
 import { type KeyRange, textOf } from "./readset.ts";
+import type { Usage } from "./usage.ts";
 
 const FIRST_BATCH = 32;
 const LARGEST_BATCH = 512;
@@ -13,6 +14,7 @@ export class Cursor {
   /** Index entries read, those that filters left out too. */
   scanned = 0;
   readonly #statements: Statements;
+  readonly #usage: Usage;
   readonly #range: IndexRange;
   readonly #filters: Filter[];
   readonly #budget: number;
@@ -29,12 +31,15 @@ export class Cursor {
    *  @param budget Most index entries to read for them. */
   constructor(
     statements: Statements,
+    usage: Usage,
     range: IndexRange,
     filters: Filter[],
     limit: number,
     budget = Infinity,
   ) {
+    usage.range();
     this.#budget = budget;
+    this.#usage = usage;
     this.#statements = statements;
     this.#range = range;
     this.#filters = filters;
@@ -95,6 +100,7 @@ export class Cursor {
     const row = this.#batch[this.#position++]!;
     this.#lastKey = row.key;
     this.scanned++;
+    this.#usage.read(row.json);
     return row;
   }
 

@@ -100,7 +100,9 @@ export function readPage(store: Store, transaction: Transaction, request: PageRe
   const rest = narrow(range, from, to);
   const wanted = to ? Infinity : request.pageSize;
   const budget = to ? Infinity : (request.maximumRowsRead ?? MAX_ROWS_READ);
-  const cursor = transaction.track(new Cursor(store.statements, rest, filters, wanted, budget));
+  const cursor = transaction.track(
+    new Cursor(store.statements, transaction.usage, rest, filters, wanted, budget),
+  );
   const rows: EntryRow[] = [];
   for (let row = cursor.next(); row; row = cursor.next()) rows.push(row);
 

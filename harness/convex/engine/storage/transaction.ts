@@ -9,6 +9,7 @@ import type { EntryRow, Statements } from "./database.ts";
 import { type PageRequest, type PageResult, readPage } from "./pages.ts";
 import { type SerializedQuery, rangeOf } from "./range.ts";
 import { BY_ID, type KeyPoint, type KeyRange, textOf } from "./readset.ts";
+import { type Limits, Usage } from "./usage.ts";
 
 /** One query's or mutation's view of the documents.
  *
@@ -30,6 +31,7 @@ export interface Mark {
 
 export class Transaction {
   readonly writable: boolean;
+  usage: Usage;
   readonly writes: KeyPoint[] = [];
   /** Set once a function has asked who its caller is. */
   identityRead = false;
@@ -45,9 +47,14 @@ export class Transaction {
   readonly #open = new Map<number, Cursor>();
   #opened = 0;
 
-  constructor(store: Store, options: { writable: boolean; journal?: string | null }) {
+  /** @param options.limits Of a function; the engine's own transactions have none. */
+  constructor(
+    store: Store,
+    options: { writable: boolean; journal?: string | null; limits?: Limits },
+  ) {
     this.#store = store;
     this.writable = options.writable;
+    this.usage = new Usage(options.limits ?? null);
     this.journal = options.journal ?? null;
   }
 
@@ -72,6 +79,7 @@ export class Transaction {
     if (!this.writable) {
       this.#pointReads.push({ index: BY_ID, low: id as string, high: `${id as string}\0` });
     }
+    this.usage.range();
     return this.#read(found.document, id as string);
   }
 
@@ -80,7 +88,9 @@ export class Transaction {
     const limit = query.operators.find((part) => "limit" in part)?.limit ?? Infinity;
     const filters = query.operators.flatMap((part) => ("filter" in part ? [part.filter] : []));
     const range = rangeOf(this.#store.catalog, query);
-    const cursor = this.track(new Cursor(this.#store.statements, range, filters, limit));
+    const cursor = this.track(
+      new Cursor(this.#store.statements, this.usage, range, filters, limit),
+    );
     this.#open.set(++this.#opened, cursor);
     return this.#opened;
   }
@@ -184,6 +194,7 @@ export class Transaction {
       this.#store.statements.removeEntry.run(index.number, key);
       this.writes.push({ index: index.number, key: textOf(key) });
     }
+    this.usage.write("");
     this.#store.statements.remove.run(number);
     this.writes.push({ index: BY_ID, key: id as string });
     return old;
@@ -207,9 +218,10 @@ export class Transaction {
   }
 
   #read(number: number, id: string): string | null {
-    return (
-      (this.#store.statements.get.get(number, id) as { json: string } | undefined)?.json ?? null
-    );
+    const row = this.#store.statements.get.get(number, id) as { json: string } | undefined;
+    if (!row) return null;
+    this.usage.read(row.json);
+    return row.json;
   }
 
   #existing(method: string, id: Json, tableName: string | undefined) {
@@ -275,6 +287,8 @@ export class Transaction {
 
   #encode(document: Fields): string {
     checkDocumentSize(document);
-    return JSON.stringify(document);
+    const json = JSON.stringify(document);
+    this.usage.write(json);
+    return json;
   }
 }

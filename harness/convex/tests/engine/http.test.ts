@@ -1,12 +1,24 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { ConvexHttpClient } from "convex/browser";
+import { type UserIdentityAttributes, makeFunctionReference } from "convex/server";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   ADMIN_KEY,
+  ENVIRONMENT,
   ISSUER,
   type TestEngine,
   removeFolders,
   startEngine,
+  temporaryFolder,
   token,
 } from "./support.ts";
+
+/** What the client's published types leave out. */
+interface AdminClient {
+  setAdminAuth: (key: string, actingAs: UserIdentityAttributes) => void;
+}
 
 let engine: TestEngine;
 
@@ -150,6 +162,21 @@ describe("the admin key", () => {
     expect(await engine.run("query", "people:secret")).toBe("for the admin key only");
   });
 
+  test("may act as a user, as the official client asks for it", async () => {
+    const client = new ConvexHttpClient(engine.url);
+    (client as unknown as AdminClient).setAdminAuth(ADMIN_KEY, {
+      subject: "user_é",
+      issuer: "https://issuer.example",
+      name: "Zoë",
+    });
+    expect(await client.query(makeFunctionReference<"query">("people:whoami"))).toEqual({
+      tokenIdentifier: "https://issuer.example|user_é",
+      subject: "user_é",
+      issuer: "https://issuer.example",
+      name: "Zoë",
+    });
+  });
+
   test("is refused when it is wrong", async () => {
     const body = '{"path":"people:secret"}';
     const answer = await post("/api/query", body, { authorization: `Convex ${ADMIN_KEY}x` });
@@ -191,6 +218,20 @@ describe("a user's token", () => {
     ["an end in the past", { expiresAt: 1_000_000 }, "ExpiredToken"],
   ])("with %s is refused", async (_, options, code) => {
     expect((await whoami(await token(options))).code).toBe(code);
+  });
+
+  test("is checked by the keys of a file, which is read again for new keys", async () => {
+    const folder = temporaryFolder();
+    const file = join(folder, "jwks.json");
+    writeFileSync(file, JSON.stringify({ keys: [] }));
+    const environment = { ...ENVIRONMENT, CLERK_JWKS_URL: pathToFileURL(file).href };
+    const other = await startEngine({ environment });
+    const ask = async () =>
+      other.call("query", "people:whoami", {}, { authorization: `Bearer ${await token()}` });
+    expect(await ask()).toMatchObject({ code: "InvalidToken" });
+    writeFileSync(file, decodeURIComponent(ENVIRONMENT.CLERK_JWKS_URL.split(",")[1]!));
+    expect(await ask()).toMatchObject({ value: { subject: "user_1" } });
+    await other.stop();
   });
 
   test("with another signature is refused", async () => {
