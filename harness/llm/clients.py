@@ -1,6 +1,7 @@
 """One HTTP connection pool per model server."""
 
 from types import TracebackType
+from urllib.parse import urlsplit
 
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 
@@ -54,9 +55,13 @@ class ModelClients:
             api_key=spec.api_key.get_secret_value() if spec.api_key else NO_KEY,
             timeout=timeout,
             max_retries=0,  # the steps of the job retry, and see each failure
-            # A proxy of the environment is for the world outside, not for the stack's own servers.
-            http_client=DefaultAsyncHttpxClient(timeout=timeout, trust_env=not spec.local),
+            # A proxy of the environment is for the world outside, not for servers of this machine.
+            http_client=DefaultAsyncHttpxClient(timeout=timeout, trust_env=not _here(spec)),
         )
         if spec.local:
             client.organization = client.project = None
         return client
+
+
+def _here(spec: ModelSpec) -> bool:
+    return spec.local or urlsplit(spec.base_url).hostname in ("127.0.0.1", "localhost", "::1")
