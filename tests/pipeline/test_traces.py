@@ -97,7 +97,7 @@ async def test_what_was_retrieved_is_a_list_of_documents(person, traced):
 
 
 async def test_a_failed_message_has_a_trace_with_the_step_that_failed(person, traced):
-    draft = await person.say(await person.thread(), "Hello", model="simulated?error_rate=1")
+    draft = await person.say(await person.thread(), "Hello", model="simulated?nonsense=1")
     answer = await person.ended(draft)
     trace = await traced(draft.key)
     assert_nested(trace)
