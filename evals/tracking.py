@@ -22,6 +22,7 @@ from harness.settings import Settings
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+TRACKING_URI = "MLFLOW_TRACKING_URI"
 _METRICS_A_BATCH = 1000  # MLflow's limits of one log_batch call
 _PARAMS_A_BATCH = 100
 _PARAM_CHARACTERS = 6000
@@ -30,7 +31,7 @@ _METRIC_NAME_REPLACES = {"@": "_at_"}  # MLflow refuses the character
 
 def tracking_uri(settings: Settings) -> str:
     """`MLFLOW_TRACKING_URI`, or a SQLite file in the harness's home."""
-    given = os.environ.get("MLFLOW_TRACKING_URI")
+    given = os.environ.get(TRACKING_URI)
     return given or f"sqlite:///{(settings.home / 'mlflow.db').resolve()}"
 
 
@@ -61,6 +62,14 @@ def metric_name(figure: str) -> str:
     return figure
 
 
+def begin_run(settings: Settings, document: Document, name: str) -> str:
+    """Open a run, tagged with what it measures on what, and return its id."""
+    client = connect(settings)
+    experiment = _experiment(client, settings, document.command)
+    run = client.create_run(experiment, run_name=name, tags=_tags(document))
+    return str(run.info.run_id)
+
+
 def keep_run(
     settings: Settings,
     document: Document,
@@ -68,6 +77,7 @@ def keep_run(
     name: str,
     rows: pl.DataFrame | None = None,
     files: Mapping[str, str] | None = None,
+    run_id: str | None = None,
 ) -> str:
     """Keep one finished measurement as a run and return its id.
 
@@ -78,11 +88,10 @@ def keep_run(
         name: of the run; the experiment is the document's command.
         rows: one row a sample, kept as `rows.parquet`.
         files: further artifacts: text by file name, such as plots.
+        run_id: of a run that is open already.
     """
     client = connect(settings)
-    experiment = _experiment(client, settings, document.command)
-    run = client.create_run(experiment, run_name=name, tags=_tags(document))
-    run_id: str = run.info.run_id
+    run_id = run_id or begin_run(settings, document, name)
     try:
         _log_figures(client, run_id, document)
         _log_params(client, run_id, document.settings)

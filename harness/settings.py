@@ -104,6 +104,12 @@ class Settings(BaseSettings):
     model_stall_s: float = 30.0  # between two tokens
     model_prices: dict[str, ModelPrice] = {}
 
+    # The model that judges answers by rubrics in evals; None judges none. Without an address or a
+    # key of its own, OPENAI_BASE_URL and OPENAI_API_KEY.
+    judge: str | None = None
+    judge_base_url: str | None = None
+    judge_api_key: SecretStr | None = None
+
     # Who may send.
     clerk_issuer: str = Field(DEV_ISSUER, validation_alias="CLERK_ISSUER")
     clerk_jwt_key: SecretStr | None = Field(None, validation_alias="CLERK_JWT_KEY")  # PEM

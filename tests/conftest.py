@@ -274,3 +274,13 @@ def ephemeral_chroma() -> Any:
     from chromadb.config import Settings as ChromaSettings
 
     return chromadb.EphemeralClient(ChromaSettings(anonymized_telemetry=False))
+
+
+@pytest.fixture(scope="session")
+def tracked(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a home with an MLflow database, which takes seconds to make."""
+    from evals.tracking import connect
+
+    settings = Settings(home=tmp_path_factory.mktemp("tracked"))
+    connect(settings)
+    return settings

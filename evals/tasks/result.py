@@ -9,6 +9,7 @@ import polars as pl
 from evals.clusters import cluster_labels
 from evals.figures import Document, Figure, figure, interval_figure
 from evals.journal import Journal
+from evals.recorded import MessageRecord
 from evals.statistics import bootstrap, mean_interval, quantile_statistic
 
 T = TypeVar("T")
@@ -16,11 +17,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A finished task: its figures, one row a sample and repeat, and where those were kept."""
+    """A finished task: its figures, one row a sample and repeat, and where those were kept.
+
+    Attributes:
+        records: of the messages behind the rows, by their `message_key`, to trace them.
+        scores: which columns say how good an answer was.
+    """
 
     document: Document
     rows: pl.DataFrame
     journal: Journal | None = None
+    records: tuple[MessageRecord, ...] = ()
+    scores: tuple[str, ...] = ()
 
 
 def spread_evenly(samples: Sequence[T], limit: int | None) -> list[T]:

@@ -6,18 +6,17 @@ from functools import partial
 from harness.context.gather import GatheredContext
 from harness.jobs.indexing import index_memory
 from harness.jobs.policies import INDEX, PERSIST
+from harness.jobs.record import record_end, record_failure
 from harness.jobs.run import Run
-from harness.jobs.steps import Outcome
 from harness.llm.answer import Answer
 from harness.llm.shown import context_record, shown_memories
 from harness.llm.usage import cost
 from harness.models import Failure, ToolCallStatus, Usage
 from harness.store.results import Ended
-from harness.telemetry import analytics
+from harness.telemetry.analytics import Props
+from harness.telemetry.endings import COMPLETED
 from harness.telemetry.metrics import MODEL_TOKENS
 from harness.tools.offer import Offer
-
-Props = dict[str, str | float | bool]
 
 
 async def persist_response(
@@ -43,10 +42,17 @@ async def persist_response(
 
 async def persist_failure(run: Run, failure: Failure) -> None:
     """Keep why the message failed and free the thread."""
-    failing = partial(run.services.store.fail, run.key, failure, run.sent, run.ctx.run_id)
+    failing = partial(_fail, run, failure)
     outcome = await run.steps.attempt("persist-failure", failing, PERSIST)
     if outcome.failure is None:  # a thread that is gone takes no failure
         await run.free_thread(Ended.model_validate(outcome.value).next)
+
+
+async def _fail(run: Run, failure: Failure) -> Ended:
+    ended = await run.services.store.fail(run.key, failure, run.sent, run.ctx.run_id)
+    if ended.applied:
+        await record_failure(run, failure)
+    return ended
 
 
 async def _persist(run: Run, context: GatheredContext, offer: Offer, answer: Answer) -> Ended:
@@ -83,7 +89,6 @@ async def _account(run: Run, offer: Offer, answer: Answer, usage: Usage, latency
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "model_ms": sum(result.duration_ms for result in results),
-        **_where_time_went(run.steps.outcomes, run.sent.sent_at),
     }
     if answer.withheld is not None:
         props["tools_withheld"] = answer.withheld
@@ -95,23 +100,7 @@ async def _account(run: Run, offer: Offer, answer: Answer, usage: Usage, latency
     price = cost(usage, model, run.services.settings.model_prices)
     if price is not None:
         props["cost"] = price
-    await analytics.record(
-        run.services.store,
-        "message.completed",
-        user_id=run.sent.user_id,
-        thread_id=run.sent.thread_id,
-        message_key=run.key,
-        props=props,
-    )
-
-
-def _where_time_went(outcomes: dict[str, Outcome], sent_at: int) -> Props:
-    """Each step's start, since the message was sent, and its duration; all in milliseconds."""
-    props: Props = {}
-    for name, outcome in outcomes.items():
-        props[f"step.{name}.at_ms"] = outcome.at - sent_at
-        props[f"step.{name}.ms"] = outcome.ms
-    return props
+    await record_end(run, COMPLETED, props)
 
 
 async def _learn(run: Run) -> None:

@@ -88,6 +88,7 @@ async def _stream(run: Run, turn: int, spec: ModelSpec, request: TurnRequest) ->
         return Streamed(stopped=True)
     writer = DeltaWriter(services.store, run.key, attempt, services.settings.flush_ms / 1000)
     text = _Joined(writer, request, partial(barrier, f"model-{turn}:streaming", run.key))
+    asked_at = _now_ms()
     try:
         result = await writer.run(run_turn(services.models, spec, request, text.write))
     except Stopped:
@@ -96,7 +97,8 @@ async def _stream(run: Run, turn: int, spec: ModelSpec, request: TurnRequest) ->
         if limited.retry_after_s is None:
             raise
         return Streamed(pause_s=limited.retry_after_s)
-    result = result.model_copy(update={"text": text.whole, "first_text_at": text.first_at})
+    kept = {"text": text.whole, "asked_at": asked_at, "first_text_at": text.first_at}
+    result = result.model_copy(update=kept)
     stop = await _record(run, turn, result, request.tools)
     return Streamed(stopped=True) if stop else Streamed(result=result)
 
@@ -116,12 +118,16 @@ class _Joined:
     async def write(self, piece: str) -> None:
         first = self.first_at is None
         if first:
-            self.first_at = time.time_ns() // 1_000_000
+            self.first_at = _now_ms()
             piece = TURN_BREAK + piece if self._before else piece
         self.whole += piece
         await self._writer.write(piece)
         if first:
             await self._begun()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 async def _record(run: Run, turn: int, result: TurnResult, offered: list[ToolSpec]) -> bool:

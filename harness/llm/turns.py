@@ -73,6 +73,7 @@ class TurnResult(BaseModel):
         decided_by: which model chose the calls, and under which protocol.
         ttft_ms: to the first piece of text or of a call, None when there was neither.
         duration_ms: of all the turn's requests together.
+        asked_at: when its first request was made, in milliseconds UTC; None if not kept.
         first_text_at: when its first text came, in milliseconds UTC; None when it had none.
     """
 
@@ -82,6 +83,7 @@ class TurnResult(BaseModel):
     model: str
     ttft_ms: float | None = None
     duration_ms: float = 0.0
+    asked_at: int | None = None
     first_text_at: int | None = None
     decided_by: str = ""
     prompt: ContextRecord | None = None

@@ -6,17 +6,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 import pytest
 import uvicorn
 
-from evals.tracking import connect
-from harness.settings import Settings
-
-
-@pytest.fixture(scope="session")
-def tracked(tmp_path_factory):
-    """Settings of a home with an MLflow database, which takes seconds to make."""
-    settings = Settings(home=tmp_path_factory.mktemp("tracked"))
-    connect(settings)
-    return settings
-
 
 class _Server(uvicorn.Server):
     def capture_signals(self):
