@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from evals.charts import message_stages
-from evals.demo.talk import Exchange
+from evals.exchange import Exchange
 from evals.report import Chart, Section, TableData
 
 _CUT = 220
@@ -20,10 +20,10 @@ def conversation_section(
     """
     rows = tuple(
         (
-            exchange.turn.text,
+            exchange.text,
             exchange.answer[:_CUT] or f"({exchange.status.value})",
             "; ".join(f"{call.name}: {call.status.value}" for call in exchange.calls) or "none",
-            f"{exchange.seconds:.1f} s",
+            exchange.took,
             "; ".join(found) or "as expected",
         )
         for exchange, found in zip(exchanges, problems, strict=True)

@@ -13,7 +13,7 @@ from evals.demo.report import conversation_section
 from evals.demo.script import WORKSPACE, Conversation
 from evals.demo.stage import Stage
 from evals.demo.summary import print_summary
-from evals.demo.talk import Exchange, prepare_thread, say
+from evals.demo.talk import Said, prepare_thread, say
 from evals.figures import (
     Document,
     build_document,
@@ -90,7 +90,7 @@ def fresh_workspace(home: Path) -> Path:
 
 async def converse(
     settings: Settings, services: Services, conversation: Conversation, stage: Stage
-) -> list[Exchange]:
+) -> list[Said]:
     """Have a conversation as a fresh user.
 
     Args:
@@ -109,24 +109,24 @@ async def converse(
         thread_id = await prepare_thread(services, user_id, conversation)
         for turn in conversation.messages:
             stage.user(turn.text)
-            exchange = await say(client, services, thread_id, turn, stage.token, stage.ask)
-            stage.outcome(exchange, exchange.problems(recalled(conversation, exchange)))
-            exchanges.append(exchange)
+            said = await say(client, services, thread_id, turn, stage.token, stage.ask)
+            stage.outcome(said.went, said.problems(recalled(conversation, said)))
+            exchanges.append(said)
     return exchanges
 
 
-def recalled(conversation: Conversation, exchange: Exchange) -> str | None:
-    """The earlier message that an exchange refers back to, if it does."""
-    index = exchange.turn.expects.recalls
+def recalled(conversation: Conversation, said: Said) -> str | None:
+    """The earlier message that a message refers back to, if it does."""
+    index = said.turn.expects.recalls
     return None if index is None else conversation.earlier[index].content
 
 
 def _conversation_document(
-    stack: Stack, conversation: Conversation, exchanges: list[Exchange]
+    stack: Stack, conversation: Conversation, exchanges: list[Said]
 ) -> Document:
-    completed = [e for e in exchanges if e.status is Status.COMPLETED]
+    completed = [e for e in exchanges if e.went.status is Status.COMPLETED]
     right = [e for e in exchanges if not e.problems(recalled(conversation, e))]
-    tools_right = [e for e in exchanges if e.called() == e.turn.expects.tools]
+    tools_right = [e for e in exchanges if e.went.called() == e.turn.expects.tools]
     n = len(exchanges)
     settings = stack.settings
     return build_document(
@@ -145,7 +145,7 @@ def _conversation_document(
 def _conclude(
     settings: Settings,
     conversation: Conversation,
-    exchanges: list[Exchange],
+    exchanges: list[Said],
     talked: Document,
     parts: list[Evaluation],
     console: Console,
@@ -159,8 +159,8 @@ def _conclude(
     stage.heading("Figures")
     documents = [talked, retrieval, selection, load]
     print_summary(documents, console)
-    problems = [exchange.problems(recalled(conversation, exchange)) for exchange in exchanges]
-    sections = [conversation_section(exchanges, problems)]
+    problems = [said.problems(recalled(conversation, said)) for said in exchanges]
+    sections = [conversation_section([said.went for said in exchanges], problems)]
     sections += [found for part in parts if (found := section_of(part.document, part.rows))]
     sections.append(summary_section(documents, "Every figure"))
     file = write_report(
@@ -175,4 +175,4 @@ def _conclude(
     console.print(f"report     {file.resolve()}")
     console.print(f"runs       in MLflow, {settings.home / 'mlflow.db'}: `harness ui` shows them")
     console.print("next       make chat: the stack and a terminal chat")
-    return all(exchange.status is Status.COMPLETED for exchange in exchanges)
+    return all(exchange.went.status is Status.COMPLETED for exchange in exchanges)

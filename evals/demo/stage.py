@@ -6,7 +6,7 @@ import sys
 from rich.console import Console
 from rich.markup import escape
 
-from evals.demo.talk import Exchange
+from evals.exchange import Exchange
 from harness.models import Question, ToolCall
 
 
@@ -55,7 +55,7 @@ class Stage:
                 style="dim",
                 markup=False,
             )
-        verdict = "; ".join(problems) if problems else f"as expected, {exchange.seconds:.1f} s"
+        verdict = "; ".join(problems) if problems else f"as expected, {exchange.took}"
         self.console.print(
             f"           {verdict}\n", style="red" if problems else "dim green", markup=False
         )

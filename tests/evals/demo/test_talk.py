@@ -1,7 +1,8 @@
 import pytest
 
 from evals.demo.script import Expectation, Turn, load
-from evals.demo.talk import Exchange
+from evals.demo.talk import Said
+from evals.exchange import Exchange
 from harness.errors import HarnessError
 from harness.models import Effect, Status, ToolCall, ToolCallStatus
 
@@ -21,8 +22,10 @@ def call(name: str, status: ToolCallStatus = ToolCallStatus.SUCCEEDED) -> ToolCa
     )
 
 
-def exchange(expects: Expectation, **went: object) -> Exchange:
-    return Exchange(Turn(text="?", expects=expects), **{"status": Status.COMPLETED, **went})
+def exchange(expects: Expectation, **went: object) -> Said:
+    return Said(
+        Turn(text="?", expects=expects), Exchange("?", **{"status": Status.COMPLETED, **went})
+    )
 
 
 def test_an_exchange_that_went_as_expected_has_no_problems():
