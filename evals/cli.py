@@ -164,6 +164,51 @@ def eval_tools(
     _measure(run, f"{dataset}-{split}", json, track, slice_by, max_failed, gate)
 
 
+@_eval.command("pipeline")
+def eval_pipeline(
+    dataset: DatasetOption = "pipeline",
+    data_dir: DataDirOption = None,
+    split: SplitOption = "test",
+    limit: LimitOption = None,
+    filters: FilterOption = None,
+    repeat: RepeatOption = 1,
+    resume: ResumeOption = None,
+    judge: Annotated[
+        str | None,
+        typer.Option("--judge", help="Model that judges rubrics; default HARNESS_JUDGE."),
+    ] = None,
+    in_flight: Annotated[
+        int, typer.Option("--in-flight", min=1, help="How many conversations at a time.")
+    ] = 4,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=1, help="Seconds that a message may take.")
+    ] = 120.0,
+    slice_by: SliceOption = None,
+    max_failed: MaxFailedOption = MAX_FAILED,
+    json: JsonOption = None,
+    track: TrackOption = True,
+    gate: GateOption = None,
+) -> None:
+    """Are whole conversations answered well on the running stack, how fast and at what cost?"""
+
+    async def run(settings: Settings, console: Console) -> "Evaluation":
+        from evals.datasets.loader import load_pipeline
+
+        data = load_pipeline(split, name=dataset, data_dir=data_dir)
+        from evals.tasks.pipeline import measure_pipeline  # slow to import, as above
+
+        return await measure_pipeline(
+            settings.model_copy(update={"judge": judge}) if judge else settings,
+            data,
+            console=console,
+            plan=_plan(settings, limit, filters, repeat, resume),
+            in_flight=in_flight,
+            message_s=timeout,
+        )
+
+    _measure(run, f"{dataset}-{split}", json, track, slice_by, max_failed, gate)
+
+
 def compare(
     runs: Annotated[
         list[str], typer.Argument(help="Ids of MLflow runs; each is held against the first.")

@@ -59,6 +59,29 @@ async def run_samples(
     repeats: int = 1,
     journal: Journal | None = None,
 ) -> pl.DataFrame:
+    """Measure every sample and return one row each as a frame; see `measured_rows`."""
+    rows = await measured_rows(
+        samples,
+        measuring,
+        label=label,
+        console=console,
+        in_flight=in_flight,
+        repeats=repeats,
+        journal=journal,
+    )
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+async def measured_rows(
+    samples: Sequence[SampleT],
+    measuring: Measuring[SampleT],
+    *,
+    label: str,
+    console: Console,
+    in_flight: int = 4,
+    repeats: int = 1,
+    journal: Journal | None = None,
+) -> list[Row]:
     """Measure every sample, at most `in_flight` at once, and return one row each in their order.
 
     A sample that raises or takes too long keeps its row: `failed` gives its scores, so that it
@@ -91,8 +114,7 @@ async def run_samples(
         async with asyncio.TaskGroup() as group:
             for _ in range(min(in_flight, len(due))):
                 group.create_task(take_turns())
-    kept = [rows[sample.id, repeat] for sample, repeat in order]
-    return pl.DataFrame(kept, infer_schema_length=None)
+    return [rows[sample.id, repeat] for sample, repeat in order]
 
 
 def seed_of(sample_id: str, repeat: int) -> int:

@@ -16,10 +16,14 @@ from harness.settings import Settings
 
 @dataclass(frozen=True)
 class Measured:
-    """Where the measured services are, and what stands behind each, for the record."""
+    """Where the measured services are, and what stands behind each, for the record.
+
+    `private` says whether they run for this eval alone, so that it may do with them as it likes.
+    """
 
     settings: Settings
     engines: dict[str, str]
+    private: bool = True
 
 
 @asynccontextmanager
@@ -40,7 +44,7 @@ async def measuring_stack(
     """
     running = running_settings(settings.home)
     if running is not None:
-        yield Measured(running, {part: url_of(part, running) for part in sorted(parts)})
+        yield Measured(running, {part: url_of(part, running) for part in sorted(parts)}, False)
         return
     private = parts & set(local_parts({**os.environ, **(env or {})}))
     if private:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from evals.datasets.bfcl import PATTERN, installed, read_bfcl
+from evals.datasets.cases import CASES, PipelineSet, read_pipeline
 from evals.datasets.files import folder_sha256
 from evals.datasets.locomo import PATTERN as LOCOMO
 from evals.datasets.locomo import read_locomo
@@ -30,9 +31,10 @@ from evals.datasets.records import (
 from evals.datasets.sealtools import CATALOGUE, read_sealtools
 
 __all__ = [
-    "CONVERSATION_FILES", "OWN", "PUBLIC", "TOOL_FILES", "CallCase", "CallSet", "CatalogueTool",
-    "ConversationSet", "DatasetError", "DatasetInfo", "Question", "ToolQuery", "ToolSet", "Turn",
-    "folder_sha256", "load_calls", "load_conversations", "load_tools",
+    "CASES", "CONVERSATION_FILES", "OWN", "PUBLIC", "TOOL_FILES", "CallCase", "CallSet",
+    "CatalogueTool", "ConversationSet", "DatasetError", "DatasetInfo", "PipelineSet", "Question",
+    "ToolQuery", "ToolSet", "Turn", "folder_sha256", "load_calls", "load_conversations",
+    "load_pipeline", "load_tools",
 ]  # fmt: skip
 
 OWN = Path(__file__).parent
@@ -213,6 +215,23 @@ def load_calls(split: str = "test", *, name: str = "bfcl", data_dir: Path | None
     kept = tuple(case for case in data.cases if split in (case.split, "all"))
     _refuse_empty(name, split, len(kept), {case.split for case in data.cases})
     return CallSet(info=data.info.model_copy(update={"split": split}), cases=kept)
+
+
+def load_pipeline(
+    split: str = "test", *, name: str = "pipeline", data_dir: Path | None = None
+) -> PipelineSet:
+    """Read a set of conversations for the whole pipeline; see `load_conversations`.
+
+    Raises:
+        DatasetError: missing, malformed, or without a case of the split.
+    """
+    _check_split(split)
+    data = read_pipeline(find_dataset(name, (CASES,), data_dir))
+    kept = tuple(case for case in data.cases if split in (case.split, "all"))
+    _refuse_empty(name, split, len(kept), {case.split for case in data.cases})
+    return data.model_copy(
+        update={"info": data.info.model_copy(update={"split": split}), "cases": kept}
+    )
 
 
 def _read_public(name: str, kind: type[SetT], data_dir: Path | None) -> SetT:
