@@ -1,10 +1,11 @@
 """`harness eval`, `harness compare` and `harness report`; each command calls one function."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,9 +14,12 @@ from evals.datasets.command import app as data
 from evals.demo.command import demo
 from evals.embedding import timed
 from evals.fit.command import app as fit
+from harness.errors import HarnessError
 from harness.settings import Settings, get_settings
 
 if TYPE_CHECKING:  # importing these takes seconds, and most commands need none of them
+    import polars as pl
+
     from evals.plan import Plan
     from evals.tasks.result import Evaluation
 
@@ -63,6 +67,9 @@ _eval = typer.Typer(no_args_is_help=True, help="Measure a part of the pipeline o
 
 def register(app: typer.Typer) -> None:
     """Add this package's commands to the command line."""
+    from evals.pipeline_command import eval_pipeline  # which needs the options of this module
+
+    _eval.command("pipeline")(eval_pipeline)
     app.add_typer(_eval, name="eval")
     app.add_typer(data, name="data")
     app.add_typer(fit, name="fit")
@@ -134,8 +141,6 @@ def eval_tools(
     gate: GateOption = None,
 ) -> None:
     """Are the right tools offered for a request, and none where none is needed?"""
-    from harness.errors import HarnessError
-
     if exemplars and split != "test":
         raise HarnessError(
             f"--exemplars are taken from the split tune, and --split is {split!r}",
@@ -160,51 +165,6 @@ def eval_tools(
                 plan=_plan(settings, limit, filters, repeat, resume),
                 exemplars=exemplars_of(learned, exemplars) if learned else (),
             )
-
-    _measure(run, f"{dataset}-{split}", json, track, slice_by, max_failed, gate)
-
-
-@_eval.command("pipeline")
-def eval_pipeline(
-    dataset: DatasetOption = "pipeline",
-    data_dir: DataDirOption = None,
-    split: SplitOption = "test",
-    limit: LimitOption = None,
-    filters: FilterOption = None,
-    repeat: RepeatOption = 1,
-    resume: ResumeOption = None,
-    judge: Annotated[
-        str | None,
-        typer.Option("--judge", help="Model that judges rubrics; default HARNESS_JUDGE."),
-    ] = None,
-    in_flight: Annotated[
-        int, typer.Option("--in-flight", min=1, help="How many conversations at a time.")
-    ] = 4,
-    timeout: Annotated[
-        float, typer.Option("--timeout", min=1, help="Seconds that a message may take.")
-    ] = 120.0,
-    slice_by: SliceOption = None,
-    max_failed: MaxFailedOption = MAX_FAILED,
-    json: JsonOption = None,
-    track: TrackOption = True,
-    gate: GateOption = None,
-) -> None:
-    """Are whole conversations answered well on the running stack, how fast and at what cost?"""
-
-    async def run(settings: Settings, console: Console) -> "Evaluation":
-        from evals.datasets.loader import load_pipeline
-
-        data = load_pipeline(split, name=dataset, data_dir=data_dir)
-        from evals.tasks.pipeline import measure_pipeline  # slow to import, as above
-
-        return await measure_pipeline(
-            settings.model_copy(update={"judge": judge}) if judge else settings,
-            data,
-            console=console,
-            plan=_plan(settings, limit, filters, repeat, resume),
-            in_flight=in_flight,
-            message_s=timeout,
-        )
 
     _measure(run, f"{dataset}-{split}", json, track, slice_by, max_failed, gate)
 
@@ -260,7 +220,6 @@ def report(
     from evals.report import summary_section, write_report
     from evals.sections import section_of
     from evals.tracking import newest_of_each, read_run
-    from harness.errors import HarnessError
 
     settings = get_settings()
     chosen = runs or newest_of_each(settings)
@@ -283,10 +242,17 @@ def _measure(
     slice_by: str | None,
     max_failed: float,
     gate: str | None,
+    scorers: Sequence[str] = (),
+    changes: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Run a task, print its figures, write them where asked, keep them and hold them to a gate.
 
+    Args:
+        scorers: of `mlflow.genai`, by name; for tasks that record their messages.
+        changes: to the settings.
+
     Raises:
+        HarnessError: scorers are named, and the run is not kept.
         typer.Exit: with 1, when more than a share of `max_failed` failed or the gate is missed.
     """
     from evals.figures import print_figures, write_document
@@ -295,12 +261,17 @@ def _measure(
     from evals.slices import print_slices
 
     condition = parse_gate(gate) if gate else None  # a wrong one is told before, not after
-    settings, console = get_settings(), Console()
+    settings, console = get_settings().model_copy(update=changes), Console()
+    _check_scorers(scorers, settings, track)
 
     async def once() -> "Evaluation":
         return await run(settings, console)
 
-    evaluation = asyncio.run(once())
+    evaluation, run_id = asyncio.run(once()), None
+    if track and evaluation.records:
+        from evals.genai import trace_evaluation
+
+        evaluation, run_id = trace_evaluation(settings, evaluation, name, scorers)
     print_figures(evaluation.document, console)
     for reason in failures(evaluation.rows):
         console.print(f"failed: {reason}", style="red", markup=False)
@@ -311,19 +282,34 @@ def _measure(
     if track:
         from evals.tracking import keep_evaluation
 
-        run_id = keep_evaluation(settings, evaluation, name)
+        run_id = keep_evaluation(settings, evaluation, name, run_id)
         console.print(f"kept as MLflow run {run_id}; `harness report {run_id}` draws it")
     if evaluation.journal is not None:
         evaluation.journal.finish()
-    failed, measured = evaluation.rows["error"].count(), evaluation.rows.height
+    _end_if_failed(evaluation.rows, max_failed, console)
+    if condition:
+        _end_if_missed(condition.missed(evaluation.document.figures), console)
+
+
+def _check_scorers(scorers: Sequence[str], settings: Settings, track: bool) -> None:
+    """Tell of wrong scorers before anything is measured."""
+    if not scorers:
+        return
+    if not track:
+        raise HarnessError("--scorer scores what MLflow keeps", "Leave --no-track out.")
+    from evals.genai_scorers import load_scorers
+
+    load_scorers(scorers, settings)
+
+
+def _end_if_failed(rows: "pl.DataFrame", max_failed: float, console: Console) -> None:
+    failed, measured = rows["error"].count(), rows.height
     if failed > max_failed * measured:
         console.print(
             f"{failed} of {measured} failed, more than --max-failed {max_failed:g} allows",
             style="red",
         )
         raise typer.Exit(1)
-    if condition:
-        _end_if_missed(condition.missed(evaluation.document.figures), console)
 
 
 def _end_if_missed(missed: list[str], console: Console) -> None:

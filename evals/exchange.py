@@ -6,10 +6,9 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from evals.recorded import Props, completed_props, step_bars
+from evals.recorded import MessageRecord, Recorded, step_bars
 from harness.client import ChatClient
 from harness.models import Question, Status, ToolCall, ToolCallStatus, Usage
-from harness.services import Services
 
 Reply = Callable[[Question], str]
 Show = Callable[[str], None]
@@ -17,7 +16,11 @@ Show = Callable[[str], None]
 
 @dataclass
 class Exchange:
-    """One message and how it was answered; durations are milliseconds since it was sent."""
+    """One message and how it was answered; durations are milliseconds since it was sent.
+
+    Attributes:
+        record: what the pipeline kept about it.
+    """
 
     text: str
     message_key: str = ""
@@ -25,23 +28,37 @@ class Exchange:
     answer: str = ""
     error: str | None = None
     model: str | None = None
-    usage: Usage | None = None
-    calls: list[ToolCall] = field(default_factory=list)
-    memories: list[str] = field(default_factory=list)
-    props: Props = field(default_factory=dict)  # of its `message.completed`
+    record: MessageRecord = field(default_factory=lambda: MessageRecord(key=""))
     ack_ms: float | None = None
     first_delta_ms: float | None = None
     completed_ms: float | None = None
 
     @property
+    def calls(self) -> list[ToolCall]:
+        """Its tool calls, in order."""
+        return self.record.calls
+
+    @property
+    def memories(self) -> list[str]:
+        """The memories and pieces of documents that its model was shown, best first."""
+        assistant = self.record.assistant
+        return [memory.text for memory in assistant.shown] if assistant else []
+
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens of all of its model calls."""
+        return self.record.assistant.usage if self.record.assistant else None
+
+    @property
     def offered(self) -> list[str]:
         """The tools that its model was offered, best first."""
-        return [name for name in str(self.props.get("tools_offered", "")).split(",") if name]
+        offered = str(self.record.props.get("tools_offered", ""))
+        return [name for name in offered.split(",") if name]
 
     @property
     def bars(self) -> list[dict[str, object]]:
         """Its steps for a chart of where time went."""
-        return step_bars(self.text, self.props)
+        return step_bars(self.text, self.record.props)
 
     @property
     def took(self) -> str:
@@ -55,7 +72,7 @@ class Exchange:
 
 async def exchange_message(
     client: ChatClient,
-    services: Services,
+    recorded: Recorded,
     thread_id: str,
     text: str,
     *,
@@ -69,7 +86,7 @@ async def exchange_message(
 
     Args:
         client: of the user who sends.
-        services: to read what the answer was shown and what was recorded about it.
+        recorded: of the same stack.
         thread_id: where it is sent.
         text: the message.
         reply: what to reply to a question; what begins with y approves. May block.
@@ -92,7 +109,7 @@ async def exchange_message(
     finally:
         answering.cancel()
         await asyncio.gather(answering, return_exceptions=True)
-    await _look_up(services, exchange)
+    exchange.record = await recorded.read(exchange.message_key)
     return exchange
 
 
@@ -133,13 +150,3 @@ async def _answer_questions(client: ChatClient, message_key: str, reply: Reply) 
                 await client.reply(message_key, call.call_id, approved=approved)
             else:
                 await client.reply(message_key, call.call_id, text=words)
-
-
-async def _look_up(services: Services, exchange: Exchange) -> None:
-    found = await services.store.read_message(exchange.message_key)
-    if found is not None and found.assistant is not None:
-        exchange.memories = [memory.text for memory in found.assistant.shown]
-        exchange.usage = found.assistant.usage
-    exchange.calls = await services.store.message_calls(exchange.message_key)
-    if exchange.status is Status.COMPLETED:
-        exchange.props = await completed_props(services.settings, exchange.message_key)

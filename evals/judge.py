@@ -68,6 +68,10 @@ class Judge:
     Args:
         settings: name the model and where it is.
 
+    Attributes:
+        model: its name.
+        base_url: where it is.
+
     Raises:
         HarnessError: no model is named, or it has no server.
     """
@@ -86,18 +90,30 @@ class Judge:
         self.model = settings.judge
         self.base_url = base_url or OPENAI_URL
         self._constrained = True
-        loopback = urlsplit(self.base_url).hostname in {"127.0.0.1", "localhost", "::1"}
-        timeout = Timeout(settings.model_timeout_s, connect=CONNECT_TIMEOUT_S)
+        self._timeout = Timeout(settings.model_timeout_s, connect=CONNECT_TIMEOUT_S)
         self._client = AsyncOpenAI(
             base_url=self.base_url,
             # Always given: the client would else take the environment's.
             api_key=key.get_secret_value() if key else NO_KEY,
-            timeout=timeout,
+            timeout=self._timeout,
             max_retries=RETRIES,
-            http_client=DefaultAsyncHttpxClient(timeout=timeout, trust_env=not loopback),
+            http_client=DefaultAsyncHttpxClient(
+                timeout=self._timeout, trust_env=not is_loopback(self.base_url)
+            ),
         )
         if own:
             self._client.organization = self._client.project = None
+
+    def ask_through(self, url: str) -> None:
+        """Ask at another address of this machine, which passes requests on to the judge's own.
+
+        Args:
+            url: of it; before anything is asked.
+        """
+        self._client = self._client.with_options(
+            base_url=url,
+            http_client=DefaultAsyncHttpxClient(timeout=self._timeout, trust_env=False),
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -147,6 +163,11 @@ class Judge:
             model=self.model, messages=messages, **constraints
         )
         return completion
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address is of this machine, and so not behind a proxy of the environment."""
+    return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
 
 
 _CONSTRAINTS: dict[str, Any] = {

@@ -111,13 +111,16 @@ def keep_run(
     return run_id
 
 
-def keep_evaluation(settings: Settings, evaluation: Evaluation, name: str) -> str:
+def keep_evaluation(
+    settings: Settings, evaluation: Evaluation, name: str, run_id: str | None = None
+) -> str:
     """Keep a finished eval with its plots as a page of its own, and return the run's id.
 
     Args:
         settings: say where the store is.
         evaluation: figures and rows.
         name: of the run.
+        run_id: of a run that is open already.
     """
     from evals.report import build_report, summary_section
     from evals.sections import section_of
@@ -126,7 +129,8 @@ def keep_evaluation(settings: Settings, evaluation: Evaluation, name: str) -> st
     drawn = section_of(document, rows)
     sections = [summary_section([document]), *([drawn] if drawn else [])]
     page = build_report(f"{document.command}: {name}", sections)
-    return keep_run(settings, document, name=name, rows=rows, files={"report.html": page})
+    files = {"report.html": page}
+    return keep_run(settings, document, name=name, rows=rows, files=files, run_id=run_id)
 
 
 def newest_of_each(settings: Settings) -> list[str]:

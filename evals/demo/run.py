@@ -21,6 +21,7 @@ from evals.figures import (
     public_settings,
     write_document,
 )
+from evals.recorded import Recorded
 from evals.report import summary_section, write_report
 from evals.sections import section_of
 from evals.tasks.result import Evaluation
@@ -105,11 +106,11 @@ async def converse(
     note = ": a tiny local model, for plumbing only" if model == LOCAL_MODEL else ""
     stage.console.print(f"{note}; text is read from a Convex subscription\n", style="dim")
     exchanges = []
-    async with ChatClient(settings, user_id) as client:
+    async with ChatClient(settings, user_id) as client, Recorded(settings) as recorded:
         thread_id = await prepare_thread(services, user_id, conversation)
         for turn in conversation.messages:
             stage.user(turn.text)
-            said = await say(client, services, thread_id, turn, stage.token, stage.ask)
+            said = await say(client, recorded, thread_id, turn, stage.token, stage.ask)
             stage.outcome(said.went, said.problems(recalled(conversation, said)))
             exchanges.append(said)
     return exchanges

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from evals.demo.script import Conversation, Earlier, Turn
 from evals.exchange import Exchange, Show, exchange_message
+from evals.recorded import Recorded
 from evals.threads import write_thread
 from harness.client import ChatClient
 from harness.models import Question, Status
@@ -68,13 +69,13 @@ def _imported(item: Earlier, index: int) -> ImportedMessage:
 
 
 async def say(
-    client: ChatClient, services: Services, thread_id: str, turn: Turn, show: Show, ask: Ask
+    client: ChatClient, recorded: Recorded, thread_id: str, turn: Turn, show: Show, ask: Ask
 ) -> Said:
     """Send one message, show its answer as the subscription brings it, reply when asked.
 
     Args:
         client: of the user who sends.
-        services: to read what the answer was shown.
+        recorded: of the same stack.
         thread_id: where it is sent.
         turn: the message.
         show: called with each new piece of text.
@@ -82,7 +83,7 @@ async def say(
     """
     went = await exchange_message(
         client,
-        services,
+        recorded,
         thread_id,
         turn.text,
         reply=lambda question: ask(question, turn.reply),

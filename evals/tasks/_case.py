@@ -13,6 +13,7 @@ from evals.datasets.cases import CaseMessage, Earlier, PipelineCase
 from evals.exchange import Exchange, exchange_message
 from evals.journal import Row
 from evals.judge import Judge, JudgeFailed
+from evals.recorded import Recorded
 from evals.scorers import RULES, Outcome, Scorer, Tools
 from evals.threads import write_thread
 from harness.client import ChatClient
@@ -23,9 +24,10 @@ from harness.store import ImportedMessage
 DAY_MS = 24 * 3600 * 1000
 SECOND_MS = 1000
 SCORES = {name: f"score_{name}" for name in RULES}  # the rows' columns
+RECORD = "record"  # what the pipeline kept about the message; of the journal, not of the rows
 UNMEASURED = (
     "message_key", "model", "ack_ms", "first_delta_ms", "completed_ms", "prompt_tokens",
-    "completion_tokens", "cost", "turns", "judge_error",
+    "completion_tokens", "cost", "turns", "judge_error", RECORD,
 )  # fmt: skip
 
 
@@ -76,13 +78,14 @@ class CaseRun:
         self.users.append(user_id)
         thread_id = await self._prepare(case, user_id)
         rows: list[Row] = []
-        async with ChatClient(self.services.settings, user_id) as client:
+        settings = self.services.settings
+        async with ChatClient(settings, user_id) as client, Recorded(settings) as recorded:
             for index, message in enumerate(case.messages):
                 if rows and rows[-1]["completed_ms"] is None:
                     row = self._unanswered(case, index)
                     rows.append(row | {"error": "a message before it had no end"})
                     continue
-                exchange = await self._send(client, thread_id, message)
+                exchange = await self._send(client, recorded, thread_id, message)
                 rows.append(await self._scored(case, index, exchange) | {"thread_id": thread_id})
         return rows
 
@@ -98,10 +101,12 @@ class CaseRun:
             await write_thread(self.services, user_id, thread_id, _imported(said))
         return here
 
-    async def _send(self, client: ChatClient, thread_id: str, message: CaseMessage) -> Exchange:
+    async def _send(
+        self, client: ChatClient, recorded: Recorded, thread_id: str, message: CaseMessage
+    ) -> Exchange:
         return await exchange_message(
             client,
-            self.services,
+            recorded,
             thread_id,
             message.text,
             reply=lambda _question: message.reply,
@@ -135,7 +140,8 @@ class CaseRun:
             "thread_id": None,
             "question": message.text,
             "answer": "",
-            "expected": expect.model_dump_json(by_alias=True),
+            "expected": expect.answer,
+            "rules": expect.model_dump_json(by_alias=True, include={"status", "scores"}),
             "calls": [],
             "offered": [],
             "status": None,
@@ -168,7 +174,7 @@ def _imported(said: Sequence[Earlier]) -> list[ImportedMessage]:
 
 
 def _measures(exchange: Exchange) -> Row:
-    usage, props = exchange.usage, exchange.props
+    usage, props = exchange.usage, exchange.record.props
     return {
         "message_key": exchange.message_key,
         "status": exchange.status.value,
@@ -183,6 +189,7 @@ def _measures(exchange: Exchange) -> Row:
         "completion_tokens": None if usage is None else usage.completion_tokens,
         "cost": props.get("cost"),
         "turns": props.get("turns"),
+        RECORD: exchange.record.model_dump(mode="json"),
     }
 
 

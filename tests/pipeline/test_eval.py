@@ -13,7 +13,8 @@ from evals.datasets.records import DatasetInfo
 from evals.judge import Judge, JudgeFailed, Verdict
 from evals.plan import WHOLE, Plan
 from evals.tasks import _case
-from evals.tasks.pipeline import TASK, Conduct, evaluate_pipeline, without_files
+from evals.tasks.pipeline import TASK, Conduct, evaluate_pipeline
+from evals.tasks.pipeline_stack import without_files
 from harness.services import build_services
 from harness.settings import Settings
 
@@ -94,7 +95,7 @@ async def test_messages_are_sent_in_turn_and_each_is_scored(evaluate):
     assert first["ack_ms"] < first["first_delta_ms"] <= first["completed_ms"]
     assert first["turns"] == 1
     assert first["prompt_tokens"] > 0
-    assert json.loads(first["expected"])["status"] == "completed"
+    assert json.loads(first["rules"])["status"] == "completed"
     figures = evaluation.document.figures
     assert figures["score"].value == 0.75
     assert figures["completed"].value == 1

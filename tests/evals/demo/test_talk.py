@@ -1,10 +1,13 @@
+from collections.abc import Sequence
+
 import pytest
 
 from evals.demo.script import Expectation, Turn, load
 from evals.demo.talk import Said
 from evals.exchange import Exchange
+from evals.recorded import MessageRecord
 from harness.errors import HarnessError
-from harness.models import Effect, Status, ToolCall, ToolCallStatus
+from harness.models import Effect, Message, ShownMemory, Status, ToolCall, ToolCallStatus
 
 
 def call(name: str, status: ToolCallStatus = ToolCallStatus.SUCCEEDED) -> ToolCall:
@@ -22,10 +25,21 @@ def call(name: str, status: ToolCallStatus = ToolCallStatus.SUCCEEDED) -> ToolCa
     )
 
 
-def exchange(expects: Expectation, **went: object) -> Said:
-    return Said(
-        Turn(text="?", expects=expects), Exchange("?", **{"status": Status.COMPLETED, **went})
-    )
+def exchange(
+    expects: Expectation,
+    calls: Sequence[ToolCall] = (),
+    memories: Sequence[str] = (),
+    status: Status = Status.COMPLETED,
+    error: str | None = None,
+) -> Said:
+    shown = [ShownMemory(source="memory", score=1, text=text) for text in memories]
+    answer = Message(
+        id="m", thread_id="t", role="assistant", content="", sent_at=0, order=1, status=status,
+        shown=shown,
+    )  # fmt: skip
+    record = MessageRecord(key="k", assistant=answer, calls=list(calls))
+    went = Exchange("?", status=status, error=error, record=record)
+    return Said(Turn(text="?", expects=expects), went)
 
 
 def test_an_exchange_that_went_as_expected_has_no_problems():

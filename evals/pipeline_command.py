@@ -1,0 +1,86 @@
+"""`harness eval pipeline`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from evals.cli import (
+    MAX_FAILED,
+    DataDirOption,
+    DatasetOption,
+    FilterOption,
+    GateOption,
+    JsonOption,
+    LimitOption,
+    MaxFailedOption,
+    RepeatOption,
+    ResumeOption,
+    SliceOption,
+    SplitOption,
+    TrackOption,
+    _measure,
+    _plan,
+)
+from harness.settings import Settings
+
+if TYPE_CHECKING:
+    from evals.tasks.result import Evaluation
+
+
+def eval_pipeline(
+    dataset: DatasetOption = "pipeline",
+    data_dir: DataDirOption = None,
+    split: SplitOption = "test",
+    limit: LimitOption = None,
+    filters: FilterOption = None,
+    repeat: RepeatOption = 1,
+    resume: ResumeOption = None,
+    judge: Annotated[
+        str | None,
+        typer.Option("--judge", help="Model that judges rubrics; default: HARNESS_JUDGE."),
+    ] = None,
+    scorers: Annotated[
+        list[str] | None,
+        typer.Option("--scorer", help="Also score by this of mlflow.genai; may be repeated."),
+    ] = None,
+    in_flight: Annotated[
+        int, typer.Option("--in-flight", min=1, help="How many conversations at a time.")
+    ] = 4,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=1, help="Seconds that a message may take.")
+    ] = 120.0,
+    answer_cache: Annotated[
+        bool,
+        typer.Option(
+            "--answer-cache/--no-answer-cache",
+            help="Take answers that the model gave to the same request before.",
+        ),
+    ] = True,
+    slice_by: SliceOption = None,
+    max_failed: MaxFailedOption = MAX_FAILED,
+    json: JsonOption = None,
+    track: TrackOption = True,
+    gate: GateOption = None,
+) -> None:
+    """Are whole conversations answered well on the running stack, how fast, at what cost?"""
+    changes = {"judge": judge} if judge else {}
+
+    async def run(settings: Settings, console: Console) -> "Evaluation":
+        from evals.datasets.loader import load_pipeline
+
+        data = load_pipeline(split, name=dataset, data_dir=data_dir)
+        from evals.tasks.pipeline_stack import measure_pipeline  # slow to import
+
+        return await measure_pipeline(
+            settings,
+            data,
+            console=console,
+            plan=_plan(settings, limit, filters, repeat, resume),
+            in_flight=in_flight,
+            message_s=timeout,
+            answers=settings.home / "cache" / "answers" if answer_cache else None,
+        )
+
+    name = f"{dataset}-{split}"
+    _measure(run, name, json, track, slice_by, max_failed, gate, scorers or (), changes)
