@@ -63,6 +63,9 @@ _eval = typer.Typer(no_args_is_help=True, help="Measure a part of the pipeline o
 
 def register(app: typer.Typer) -> None:
     """Add this package's commands to the command line."""
+    from evals.calls_command import eval_calls  # which needs the options of this module
+
+    _eval.command("calls")(eval_calls)
     app.add_typer(_eval, name="eval")
     app.add_typer(data, name="data")
     app.add_typer(fit, name="fit")

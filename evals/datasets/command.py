@@ -22,11 +22,11 @@ def list_datasets(
     ] = None,
 ) -> None:
     """List the project's own and the public datasets: found or not, size, licence."""
-    from evals.datasets.loader import CONVERSATION_FILES, OWN, PUBLIC, TOOL_FILES
+    from evals.datasets.loader import CALL_FILES, CONVERSATION_FILES, OWN, PUBLIC, TOOL_FILES
 
     table = Table("dataset", "what", "licence")
     table.add_column("where", overflow="fold")
-    for files in (CONVERSATION_FILES, TOOL_FILES):
+    for files in (CONVERSATION_FILES, TOOL_FILES, CALL_FILES):
         for path in sorted(OWN.glob(f"*/{files[0]}")):
             table.add_row(path.parent.name, "the project's own", "MIT", _size(path.parent))
     for name, source in PUBLIC.items():

@@ -13,7 +13,14 @@ from evals.datasets.locomo import read_locomo
 from evals.datasets.longmemeval import read_longmemeval
 from evals.datasets.metatool import FILES as METATOOL_FILES
 from evals.datasets.metatool import read_metatool
-from evals.datasets.own import CONVERSATION_FILES, TOOL_FILES, read_conversations, read_tools
+from evals.datasets.own import (
+    CALL_FILES,
+    CONVERSATION_FILES,
+    TOOL_FILES,
+    read_calls,
+    read_conversations,
+    read_tools,
+)
 from evals.datasets.records import (
     SPLITS,
     CallCase,
@@ -30,9 +37,9 @@ from evals.datasets.records import (
 from evals.datasets.sealtools import CATALOGUE, read_sealtools
 
 __all__ = [
-    "CONVERSATION_FILES", "OWN", "PUBLIC", "TOOL_FILES", "CallCase", "CallSet", "CatalogueTool",
-    "ConversationSet", "DatasetError", "DatasetInfo", "Question", "ToolQuery", "ToolSet", "Turn",
-    "folder_sha256", "load_calls", "load_conversations", "load_tools",
+    "CALL_FILES", "CONVERSATION_FILES", "OWN", "PUBLIC", "TOOL_FILES", "CallCase", "CallSet",
+    "CatalogueTool", "ConversationSet", "DatasetError", "DatasetInfo", "Question", "ToolQuery",
+    "ToolSet", "Turn", "folder_sha256", "load_calls", "load_conversations", "load_tools",
 ]  # fmt: skip
 
 OWN = Path(__file__).parent
@@ -202,14 +209,19 @@ def load_tools(
     )
 
 
-def load_calls(split: str = "test", *, name: str = "bfcl", data_dir: Path | None = None) -> CallSet:
+def load_calls(
+    split: str = "test", *, name: str = "calls", data_dir: Path | None = None
+) -> CallSet:
     """Read a set of calls; see `load_conversations`.
 
     Raises:
         DatasetError: missing, malformed, or without a case of the split.
     """
     _check_split(split)
-    data = _read_public(name, CallSet, data_dir)
+    if name in PUBLIC:
+        data = _read_public(name, CallSet, data_dir)
+    else:
+        data = read_calls(find_dataset(name, CALL_FILES, data_dir))
     kept = tuple(case for case in data.cases if split in (case.split, "all"))
     _refuse_empty(name, split, len(kept), {case.split for case in data.cases})
     return CallSet(info=data.info.model_copy(update={"split": split}), cases=kept)

@@ -1,13 +1,16 @@
 """Sets in the project's own format: a folder of JSONL files.
 
-A conversation set is `messages.jsonl` and `questions.jsonl`; a tool set is `catalogue.jsonl` and
-`queries.jsonl`. The split is a field of each question or query, so it cannot drift.
+A conversation set is `messages.jsonl` and `questions.jsonl`, a tool set `catalogue.jsonl` and
+`queries.jsonl`, a set of calls `calls.jsonl`. The split is a field of each question, query or case,
+so it cannot drift.
 """
 
 from pathlib import Path
 
 from evals.datasets.files import info_of, read_records, refuse_duplicates
 from evals.datasets.records import (
+    CallCase,
+    CallSet,
     CatalogueTool,
     ConversationSet,
     DatasetError,
@@ -19,6 +22,7 @@ from evals.datasets.records import (
 
 CONVERSATION_FILES = ("messages.jsonl", "questions.jsonl")
 TOOL_FILES = ("catalogue.jsonl", "queries.jsonl")
+CALL_FILES = ("calls.jsonl",)
 
 
 def read_conversations(folder: Path) -> ConversationSet:
@@ -65,6 +69,25 @@ def read_tools(folder: Path) -> ToolSet:
     return ToolSet(
         info=info_of(folder.name, folder, TOOL_FILES), tools=tuple(tools), queries=tuple(queries)
     )
+
+
+def read_calls(folder: Path) -> CallSet:
+    """Read a set of calls whole.
+
+    Raises:
+        DatasetError: malformed, or a case wants a function that it does not describe.
+    """
+    path = folder / CALL_FILES[0]
+    cases = read_records(path, CallCase)
+    refuse_duplicates(path, [case.id for case in cases])
+    for case in cases:
+        described = {function.get("name") for function in case.functions}
+        for wanted in (name for call in case.truth for name in call):
+            if wanted not in described:
+                raise DatasetError(
+                    f"{path}: case {case.id!r}: function {wanted!r} is not among its functions"
+                )
+    return CallSet(info=info_of(folder.name, folder, CALL_FILES), cases=tuple(cases))
 
 
 def _check_evidence(folder: Path, question: Question, thread_of: dict[str, str]) -> None:

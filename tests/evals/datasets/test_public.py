@@ -222,7 +222,7 @@ def test_bfcl_joins_cases_with_their_truth(tmp_path):
         path = tmp_path / "bfcl" / f"BFCL_v4_{category}.json"
         _write(path, case | {"id": name})
     _write(tmp_path / "bfcl" / "possible_answer" / "BFCL_v4_multiple.json", truth)
-    cases = {case.id: case for case in load_calls("all", data_dir=tmp_path).cases}
+    cases = {case.id: case for case in load_calls("all", name="bfcl", data_dir=tmp_path).cases}
     assert cases["multiple_0"].truth == ({"double": {"n": [4]}},)
     assert cases["irrelevance_0"].truth == ()
     assert cases["multiple_0"].question[0][0]["content"] == "Double 4"
