@@ -4,6 +4,7 @@ from typing import Any
 
 import polars as pl
 
+from evals.calls_section import calls_section
 from evals.charts import (
     NO_TOOL,
     confusions,
@@ -30,6 +31,8 @@ def section_of(document: Document, rows: pl.DataFrame | None) -> Section | None:
         return retrieval_section(document, rows)
     if document.command == "eval tools":
         return selection_section(document, rows)
+    if document.command == "eval calls":
+        return calls_section(document, rows)
     if document.command.startswith("load"):
         return load_section(document, rows)
     return None
