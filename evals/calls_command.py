@@ -75,7 +75,7 @@ def eval_calls(
         from evals.tasks.calls import evaluate_calls
         from harness.llm.models import resolve_model
 
-        chosen = {"model": model or settings.model}
+        chosen = {"model": model} if model else {}
         spec = resolve_model(None, settings.model_copy(update=chosen))
         parts = {PARTS[spec.provider]} if spec.local else set()
         env = {"HARNESS_MODEL": spec.name}
