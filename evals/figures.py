@@ -19,8 +19,8 @@ from rich.table import Table
 from harness.settings import Settings
 
 _PACKAGES = (
-    "harness", "chromadb", "convex", "inngest", "ir-measures", "locust", "mlflow", "numpy",
-    "onnxruntime", "openai", "polars", "xllamacpp",
+    "harness", "bfcl-eval", "chromadb", "convex", "inngest", "ir-measures", "locust", "mlflow",
+    "numpy", "onnxruntime", "openai", "polars", "xllamacpp",
 )  # fmt: skip
 _ROOT = Path(__file__).parent.parent
 

@@ -25,15 +25,33 @@ _MODEL = "any"
 _TYPES = {"object": "dict", "number": "float"}  # the checker's words for JSON Schema's
 
 
+def official_checker() -> ModuleType:
+    """The checker's module.
+
+    Raises:
+        HarnessError: the package is not installed.
+    """
+    stub = ModuleType(_MODEL_CONFIG)
+    plain = SimpleNamespace(underscore_to_dot=False)
+    vars(stub)["MODEL_CONFIG_MAPPING"] = defaultdict(lambda: plain)
+    sys.modules.setdefault(_MODEL_CONFIG, stub)
+    try:
+        from bfcl_eval.eval_checker.ast_eval import ast_checker
+    except ModuleNotFoundError as error:
+        raise HarnessError(
+            "calls are checked by the package bfcl-eval, which is not installed",
+            "Run `make setup`, which installs it.",
+        ) from error
+    module: ModuleType = ast_checker
+    return module
+
+
 def ast_problem(case: CallCase, calls: Sequence[Call]) -> str | None:
     """What the checker finds wrong with calls, None when they are right; order does not count.
 
     Args:
         case: with a truth.
         calls: by the set's own names of the functions.
-
-    Raises:
-        HarnessError: the package is not installed.
     """
     kind = "simple"
     if len(case.truth) > 1:
@@ -81,7 +99,7 @@ def _as_bfcl_field(key: str, value: Any) -> Any:
 def _found(
     check: str, functions: Any, calls: Any, truth: Any, language: str, *kind: str
 ) -> str | None:
-    module = _checker()
+    module = official_checker()
     given = list(calls) if isinstance(calls, Sequence) else calls
     wanted = list(truth) if isinstance(truth, Sequence) else truth
     spoken = module.Language(language)
@@ -99,19 +117,3 @@ def _first(errors: list[Any]) -> str:
         for tried in error.values() if isinstance(error, Mapping) else ():
             return str(tried["sub_error"][0])
     return str(errors[0]) if errors else "no reason given"
-
-
-def _checker() -> ModuleType:
-    stub = ModuleType(_MODEL_CONFIG)
-    plain = SimpleNamespace(underscore_to_dot=False)
-    vars(stub)["MODEL_CONFIG_MAPPING"] = defaultdict(lambda: plain)
-    sys.modules.setdefault(_MODEL_CONFIG, stub)
-    try:
-        from bfcl_eval.eval_checker.ast_eval import ast_checker
-    except ModuleNotFoundError as error:
-        raise HarnessError(
-            "calls are checked by the package bfcl-eval, which is not installed",
-            "Run `make setup`, which installs it.",
-        ) from error
-    module: ModuleType = ast_checker
-    return module

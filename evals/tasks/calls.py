@@ -25,7 +25,7 @@ from evals.datasets.functions import OfferedFunctions
 from evals.datasets.records import CallCase, CallSet
 from evals.figures import Figure, build_document, figure, public_settings
 from evals.journal import Row
-from evals.metrics.bfcl_checker import Call
+from evals.metrics.bfcl_checker import Call, official_checker
 from evals.metrics.calls import ORDERED, CallScores, score_calls
 from evals.plan import WHOLE, Plan
 from evals.runner import Measuring, run_samples
@@ -79,7 +79,11 @@ async def evaluate_calls(
         timeout_s: seconds that one try of a case may take.
         answers: the folder of kept answers; None asks the model each time.
         engines: what answers, for the record.
+
+    Raises:
+        HarnessError: the package of the checker is not installed.
     """
+    official_checker()  # missing, it is told once and not by each case
     started = time.perf_counter()
     cases = plan.select(data.cases)
     asked = {"model": spec.name, "protocol": spec.protocol, "answer_cache": answers is not None}

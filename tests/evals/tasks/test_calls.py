@@ -1,6 +1,7 @@
 """The calls of a scripted model, through the production turns and a real socket."""
 
 import json
+import sys
 from contextlib import asynccontextmanager
 
 import pytest
@@ -11,6 +12,7 @@ from starlette.routing import Route
 from evals.datasets.loader import CallCase, CallSet, DatasetInfo, load_calls
 from evals.plan import Plan
 from evals.tasks.calls import evaluate_calls
+from harness.errors import HarnessError
 from harness.llm.models import resolve_model
 from harness.settings import Settings
 
@@ -306,6 +308,12 @@ async def test_a_second_run_takes_the_first_one_s_answers(measured, tmp_path):
     assert first.rows["answer_ms"].to_list() == again.rows["answer_ms"].to_list()
     assert (first.rows["cached"].sum(), again.rows["cached"].sum()) == (0, 4)
     assert again.document.figures["cached"].value == 4
+
+
+async def test_without_the_checker_nothing_is_asked(measured, monkeypatch):
+    monkeypatch.setitem(sys.modules, "bfcl_eval.eval_checker.ast_eval", None)
+    with pytest.raises(HarnessError, match="bfcl-eval, which is not installed"):
+        await measured({}, case("a", "multiple", "hall", HALL))
 
 
 async def test_what_it_cost_is_a_figure(measured):
