@@ -247,6 +247,7 @@ def _measure(
     max_failed: float,
     gate: str | None,
     scorers: list[str] | None = None,
+    judge: str | None = None,
 ) -> None:
     """Run a task, print its figures, write them where asked, keep them and hold them to a gate.
 
@@ -261,19 +262,17 @@ def _measure(
 
     condition = parse_gate(gate) if gate else None  # a wrong one is told before, not after
     settings, console = get_settings(), Console()
+    if judge:
+        settings = settings.model_copy(update={"judge": judge})
     if scorers:
-        from evals.genai import check_scorers
-
-        check_scorers(scorers, settings, track)
+        _check_scorers(scorers, settings, track)
 
     async def once() -> "Evaluation":
         return await run(settings, console)
 
     evaluation, begun = asyncio.run(once()), None
-    if track and evaluation.records:
-        from evals.genai import trace_evaluation
-
-        evaluation, begun = trace_evaluation(settings, evaluation, name, scorers or ())
+    if track:
+        evaluation, begun = _traced(settings, evaluation, name, scorers)
     print_figures(evaluation.document, console)
     for reason in failures(evaluation.rows):
         console.print(f"failed: {reason}", style="red", markup=False)
@@ -297,6 +296,30 @@ def _measure(
         raise typer.Exit(1)
     if condition:
         _end_if_missed(condition.missed(evaluation.document.figures), console)
+
+
+def _check_scorers(scorers: list[str], settings: Settings, track: bool) -> None:
+    from evals.genai_scorers import load_scorers
+    from evals.tracking import connect
+    from harness.errors import HarnessError
+
+    if not track:
+        raise HarnessError(
+            f"--scorer {scorers[0]!r} scores what is kept in MLflow", "Leave --no-track out."
+        )
+    connect(settings)  # which keeps MLflow from reporting home
+    load_scorers(scorers, settings)
+
+
+def _traced(
+    settings: Settings, evaluation: "Evaluation", name: str, scorers: list[str] | None
+) -> tuple["Evaluation", str | None]:
+    """The evaluation with the scorers' figures and the run of its traces, if it has messages."""
+    if not evaluation.records:
+        return evaluation, None
+    from evals.genai import trace_evaluation
+
+    return trace_evaluation(settings, evaluation, name, scorers or ())
 
 
 def _end_if_missed(missed: list[str], console: Console) -> None:

@@ -27,20 +27,6 @@ _PAGE = 100
 _YES_NO = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
 
 
-def check_scorers(names: Sequence[str], settings: Settings, track: bool) -> None:
-    """Load the scorers before there is anything to score.
-
-    Raises:
-        HarnessError: one is not known, or nothing is kept that they could score.
-    """
-    if not track:
-        raise HarnessError(
-            f"--scorer {names[0]!r} scores what is kept in MLflow", "Leave --no-track out."
-        )
-    connect(settings)  # which keeps MLflow from reporting home
-    load_scorers(names, settings)
-
-
 def trace_evaluation(
     settings: Settings, evaluation: Evaluation, name: str, scorers: Sequence[str] = ()
 ) -> tuple[Evaluation, str]:

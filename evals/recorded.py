@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
 
-import polars as pl
 from pydantic import BaseModel
 
 from harness.models import Message, Status, ToolCall
@@ -111,16 +110,6 @@ class Recorded:
                         props: Props = each["props"]
                         return props
         raise TimeoutError(f"nothing was recorded about message {key}")
-
-
-def take_records(rows: pl.DataFrame) -> tuple[pl.DataFrame, tuple[MessageRecord, ...]]:
-    """Rows without their column `record`, and the records that stood in it as JSON.
-
-    A journal keeps the record beside the row: when a run is resumed, the stack it ran on is gone.
-    """
-    texts = rows["record"].drop_nulls()
-    records = tuple(MessageRecord.model_validate_json(text) for text in texts)
-    return rows.drop("record"), records
 
 
 async def completed_props(settings: Settings, message_key: str) -> Props:
