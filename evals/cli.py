@@ -53,6 +53,14 @@ JsonOption = Annotated[
     Path | None, typer.Option("--json", help="Also write the figures to this file.")
 ]
 TrackOption = Annotated[bool, typer.Option("--track/--no-track", help="Keep the run in MLflow.")]
+ScorerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scorer",
+        help="Also score by one of mlflow.genai.scorers, such as RelevanceToQuery, or your own "
+        "as module:name; =JSON behind it gives arguments. May be repeated.",
+    ),
+]
 GateOption = Annotated[
     str | None,
     typer.Option("--gate", help="Exit 1 unless this holds, such as 'recall@10 >= 0.6'."),
@@ -241,10 +249,13 @@ def _measure(
     slice_by: str | None,
     max_failed: float,
     gate: str | None,
+    scorers: list[str] | None = None,
+    judge: str | None = None,
 ) -> None:
     """Run a task, print its figures, write them where asked, keep them and hold them to a gate.
 
     Raises:
+        HarnessError: a scorer or the gate is wrong, which is told before the run.
         typer.Exit: with 1, when more than a share of `max_failed` failed or the gate is missed.
     """
     from evals.figures import print_figures, write_document
@@ -254,11 +265,17 @@ def _measure(
 
     condition = parse_gate(gate) if gate else None  # a wrong one is told before, not after
     settings, console = get_settings(), Console()
+    if judge:
+        settings = settings.model_copy(update={"judge": judge})
+    if scorers:
+        _check_scorers(scorers, settings, track)
 
     async def once() -> "Evaluation":
         return await run(settings, console)
 
-    evaluation = asyncio.run(once())
+    evaluation, begun = asyncio.run(once()), None
+    if track:
+        evaluation, begun = _traced(settings, evaluation, name, scorers)
     print_figures(evaluation.document, console)
     for reason in failures(evaluation.rows):
         console.print(f"failed: {reason}", style="red", markup=False)
@@ -269,7 +286,7 @@ def _measure(
     if track:
         from evals.tracking import keep_evaluation
 
-        run_id = keep_evaluation(settings, evaluation, name)
+        run_id = keep_evaluation(settings, evaluation, name, begun)
         console.print(f"kept as MLflow run {run_id}; `harness report {run_id}` draws it")
     if evaluation.journal is not None:
         evaluation.journal.finish()
@@ -282,6 +299,30 @@ def _measure(
         raise typer.Exit(1)
     if condition:
         _end_if_missed(condition.missed(evaluation.document.figures), console)
+
+
+def _check_scorers(scorers: list[str], settings: Settings, track: bool) -> None:
+    from evals.genai_scorers import load_scorers
+    from evals.tracking import connect
+    from harness.errors import HarnessError
+
+    if not track:
+        raise HarnessError(
+            f"--scorer {scorers[0]!r} scores what is kept in MLflow", "Leave --no-track out."
+        )
+    connect(settings)  # which keeps MLflow from reporting home
+    load_scorers(scorers, settings)
+
+
+def _traced(
+    settings: Settings, evaluation: "Evaluation", name: str, scorers: list[str] | None
+) -> tuple["Evaluation", str | None]:
+    """The evaluation with the scorers' figures and the run of its traces, if it has messages."""
+    if not evaluation.records:
+        return evaluation, None
+    from evals.genai import trace_evaluation
+
+    return trace_evaluation(settings, evaluation, name, scorers or ())
 
 
 def _end_if_missed(missed: list[str], console: Console) -> None:

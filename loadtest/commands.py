@@ -12,7 +12,8 @@ from evals.figures import Document, build_document, figure, print_figures, publi
 from evals.figures import write_document as write
 from evals.gate import parse_gate
 from evals.stack import measuring_stack
-from evals.tracking import keep_run
+from evals.tasks.result import Evaluation
+from evals.tracking import keep_evaluation, keep_run
 from harness.errors import HarnessError
 from harness.local.environment import PARTS
 from harness.progress import CountedProgress
@@ -218,7 +219,10 @@ def _sizes(option: str, given: str) -> list[int]:
 def _keep(
     document: Document, json: Path | None, console: Console, rows: pl.DataFrame | None = None
 ) -> None:
-    run_id = keep_run(get_settings(), document, name=document.command, rows=rows)
+    if rows is None:
+        run_id = keep_run(get_settings(), document, name=document.command)
+    else:
+        run_id = keep_evaluation(get_settings(), Evaluation(document, rows), document.command)
     console.print(f"kept in MLflow as run {run_id}", style="dim")
     if json is not None:
         write(document, json)
