@@ -13,7 +13,14 @@ from evals.datasets.locomo import read_locomo
 from evals.datasets.longmemeval import read_longmemeval
 from evals.datasets.metatool import FILES as METATOOL_FILES
 from evals.datasets.metatool import read_metatool
-from evals.datasets.own import CONVERSATION_FILES, TOOL_FILES, read_conversations, read_tools
+from evals.datasets.own import (
+    CALL_FILES,
+    CONVERSATION_FILES,
+    TOOL_FILES,
+    read_calls,
+    read_conversations,
+    read_tools,
+)
 from evals.datasets.records import (
     SPLITS,
     CallCase,
@@ -66,6 +73,21 @@ class Source(Generic[SetT]):
             if place is not None and all(any(place.glob(pattern)) for pattern in self.needs):
                 return place
         return None
+
+    def require(self, name: str, data_dir: Path | None) -> Path:
+        """The same folder, or one line that says what is missing, its licence and its place.
+
+        Raises:
+            DatasetError: it is not there.
+        """
+        folder = self.find(name, data_dir)
+        if folder is None:
+            place = data_dir / name if data_dir else f"DIR/{name} with --data-dir DIR"
+            raise DatasetError(
+                f"dataset {name!r} ({self.what}; {self.licence}) is not there; put "
+                f"{' and '.join(self.needs)} of {self.address} into {place}"
+            )
+        return folder
 
 
 PUBLIC: dict[str, "Source[ConversationSet] | Source[ToolSet] | Source[CallSet]"] = {
@@ -145,7 +167,7 @@ def load_conversations(
     """Read a conversation set.
 
     Args:
-        split: `tune`, `test` or `all`; only threads with a question of the split are kept.
+        split: `tune`, `test` or `all`; only threads of users with a question of the split are kept.
         name: of a public set, or of a folder.
         data_dir: holds one folder for each dataset.
 
@@ -159,10 +181,10 @@ def load_conversations(
         data = read_conversations(find_dataset(name, CONVERSATION_FILES, data_dir))
     kept = tuple(question for question in data.questions if split in (question.split, "all"))
     _refuse_empty(name, split, len(kept), {question.split for question in data.questions})
-    wanted = {question.thread for question in kept}
+    wanted = {data.user_of(question.thread) for question in kept}
     return ConversationSet(
         info=data.info.model_copy(update={"split": split}),
-        threads={key: turns for key, turns in data.threads.items() if key in wanted},
+        threads={k: turns for k, turns in data.threads.items() if data.user_of(k) in wanted},
         questions=kept,
     )
 
@@ -209,7 +231,10 @@ def load_calls(split: str = "test", *, name: str = "bfcl", data_dir: Path | None
         DatasetError: missing, malformed, or without a case of the split.
     """
     _check_split(split)
-    data = _read_public(name, CallSet, data_dir)
+    if name in PUBLIC:
+        data = _read_public(name, CallSet, data_dir)
+    else:
+        data = read_calls(find_dataset(name, CALL_FILES, data_dir))
     kept = tuple(case for case in data.cases if split in (case.split, "all"))
     _refuse_empty(name, split, len(kept), {case.split for case in data.cases})
     return CallSet(info=data.info.model_copy(update={"split": split}), cases=kept)
@@ -220,14 +245,7 @@ def _read_public(name: str, kind: type[SetT], data_dir: Path | None) -> SetT:
     if source is None or source.kind is not kind:
         fitting = ", ".join(key for key, each in PUBLIC.items() if each.kind is kind)
         raise DatasetError(f"dataset {name!r} is no {kind.__name__}; public ones: {fitting}")
-    folder = source.find(name, data_dir)
-    if folder is None:
-        place = data_dir / name if data_dir else f"DIR/{name} with --data-dir DIR"
-        raise DatasetError(
-            f"dataset {name!r} ({source.what}; {source.licence}) is not there; put "
-            f"{' and '.join(source.needs)} of {source.address} into {place}"
-        )
-    read = source.read(folder)
+    read = source.read(source.require(name, data_dir))
     if not isinstance(read, kind):
         raise TypeError(f"{name} is registered as {kind.__name__} and read as {type(read)}")
     return read
