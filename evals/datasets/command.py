@@ -1,5 +1,6 @@
 """`harness data`: which datasets there are, and how others become one."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from evals.datasets.kinds import AnySet, Kind
     from evals.datasets.listing import Listed
+    from evals.datasets.records import CatalogueTool
+    from evals.datasets.threads import Readable
 
 app = typer.Typer(no_args_is_help=True, help="The datasets to measure on.")
 DataDirOption = Annotated[
@@ -123,6 +126,78 @@ def export_dataset(
     if chosen is None:
         raise DatasetError(f"--format {form!r} is unknown; use {', '.join(FORMATS)}")
     _print_written(out, export_set(name, out, chosen, data_dir, force=force))
+
+
+@app.command("from-threads")
+def from_threads(
+    name: NameArgument,
+    data_dir: NewDirOption,
+    user: Annotated[
+        str | None, typer.Option("--user", help="Only this user's threads; default: everybody's.")
+    ] = None,
+    thread: Annotated[str | None, typer.Option("--thread", help="Only this thread.")] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option("--keep", help="A kind of thing to leave unredacted; may be repeated."),
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option("--region", help="Also find phone numbers without +, as dialled in DE, US …"),
+    ] = None,
+    force: ForceOption = False,
+) -> None:
+    """Turn real threads into a set: redacted, with what people did as labels.
+
+    Nothing else is a label: memories that a reader said had helped, tools whose calls succeeded.
+    What nobody judged is written beside them, to be labelled.
+    """
+    from evals.datasets.folder import refuse_name, refuse_taken
+    from evals.datasets.from_threads import KEEPABLE, make_set, write_set
+    from evals.datasets.records import DatasetError
+    from evals.datasets.redaction import refuse_region
+
+    target = data_dir / name
+    refuse_name(name)
+    refuse_taken(target, force)
+    refuse_region(region)
+    if unknown := set(keep or ()) - set(KEEPABLE):
+        raise DatasetError(f"--keep {min(unknown)!r} is unknown; use {', '.join(KEEPABLE)}")
+    found, tools = asyncio.run(_read_threads(user, thread))
+    if not found.threads:
+        raise DatasetError(
+            f"no thread found for --user {user or 'any'} and --thread {thread or 'any'}; "
+            "`harness doctor` says which Convex is asked"
+        )
+    made = make_set(found, tools, keep=keep or (), region=region)
+    write_set(made, target, force=force)
+    counts = [f"{len(records)} {part}" for part, records in made.parts.items()]
+    counts += [f"{len(rows)} {part} to be labelled" for part, rows in made.todo.items()]
+    typer.echo(f"wrote {target}: {', '.join(counts)}")
+    for kind, count in sorted(made.redactor.counts.items()):
+        typer.echo(f"replaced {count} × {kind}, {made.redactor.distinct[kind]} different")
+    typer.echo("unreviewed: read it through before it goes anywhere")
+
+
+async def _read_threads(
+    user: str | None, thread: str | None
+) -> "tuple[Readable, list[CatalogueTool]]":
+    from evals.datasets.records import CatalogueTool
+    from evals.datasets.threads import read_threads
+    from harness.local.session import services_or_private
+    from harness.store import Store
+    from harness.tools.catalogue import catalogue
+
+    async with services_or_private({"convex"}, typer.echo) as settings:
+        specs, missing = await catalogue(settings)
+        for line in missing:
+            typer.echo(line, err=True)
+        key = settings.convex_deploy_key
+        async with Store(settings.convex_url, key.get_secret_value() if key else None) as store:
+            found = await read_threads(store, user_id=user, thread_id=thread)
+    return found, [
+        CatalogueTool(name=spec.name, description=spec.description, parameters=spec.parameters)
+        for spec in specs
+    ]
 
 
 def _kind_of_parts(parts: set[str]) -> "Kind":
