@@ -12,7 +12,8 @@ from evals.datasets.locomo import PATTERN as LOCOMO
 from evals.datasets.locomo import read_locomo
 from evals.datasets.longmemeval import read_longmemeval
 from evals.datasets.metatool import FILES as METATOOL_FILES
-from evals.datasets.metatool import read_metatool
+from evals.datasets.metatool import TWO_FILES as METATOOL_TWO_FILES
+from evals.datasets.metatool import read_metatool, read_metatool_two
 from evals.datasets.own import (
     CALL_FILES,
     CONVERSATION_FILES,
@@ -54,6 +55,7 @@ class Source(Generic[SetT]):
         kind: the set that `read` makes.
         needs: patterns of files; each must match one.
         per_tool: test requests a tool, at most, unless asked otherwise; 0 for all.
+        folder: below a data directory; None for one by the set's own name.
         installed: where a package carries the files, if it is there.
     """
 
@@ -64,11 +66,12 @@ class Source(Generic[SetT]):
     needs: tuple[str, ...]
     read: Callable[[Path], SetT]
     per_tool: int = 0
+    folder: str | None = None
     installed: Callable[[], Path | None] = lambda: None
 
     def find(self, name: str, data_dir: Path | None) -> Path | None:
         """The folder that holds all that is needed, below `data_dir` or installed."""
-        places = (data_dir / name if data_dir else None, self.installed())
+        places = (data_dir / (self.folder or name) if data_dir else None, self.installed())
         for place in places:
             if place is not None and all(any(place.glob(pattern)) for pattern in self.needs):
                 return place
@@ -82,7 +85,8 @@ class Source(Generic[SetT]):
         """
         folder = self.find(name, data_dir)
         if folder is None:
-            place = data_dir / name if data_dir else f"DIR/{name} with --data-dir DIR"
+            inside = self.folder or name
+            place = data_dir / inside if data_dir else f"DIR/{inside} with --data-dir DIR"
             raise DatasetError(
                 f"dataset {name!r} ({self.what}; {self.licence}) is not there; put "
                 f"{' and '.join(self.needs)} of {self.address} into {place}"
@@ -104,7 +108,7 @@ PUBLIC: dict[str, "Source[ConversationSet] | Source[ToolSet] | Source[CallSet]"]
         "chats with an assistant, a history for each question",
         "MIT",
         "https://github.com/xiaowu0162/LongMemEval",
-        ("longmemeval_[so]*.json",),
+        ("longmemeval_[som]*.json",),
         read_longmemeval,
     ),
     "metatool": Source(
@@ -115,6 +119,15 @@ PUBLIC: dict[str, "Source[ConversationSet] | Source[ToolSet] | Source[CallSet]"]
         METATOOL_FILES,
         read_metatool,
         per_tool=12,
+    ),
+    "metatool-two": Source(
+        ToolSet,
+        "requests that need two of MetaTool's plugins",
+        "MIT",
+        "https://github.com/HowieHwong/MetaTool",
+        METATOOL_TWO_FILES,
+        read_metatool_two,
+        folder="metatool",
     ),
     "seal-tools": Source(
         ToolSet,
