@@ -290,15 +290,18 @@ def _measure(
         console.print(f"kept as MLflow run {run_id}; `harness report {run_id}` draws it")
     if evaluation.journal is not None:
         evaluation.journal.finish()
-    failed, measured = evaluation.rows["error"].count(), evaluation.rows.height
-    if failed > max_failed * measured:
-        console.print(
-            f"{failed} of {measured} failed, more than --max-failed {max_failed:g} allows",
-            style="red",
-        )
-        raise typer.Exit(1)
+    _end_if_failed(evaluation, max_failed, console)
     if condition:
         _end_if_missed(condition.missed(evaluation.document.figures), console)
+
+
+def _end_if_failed(evaluation: "Evaluation", most: float, console: Console) -> None:
+    failed, measured = evaluation.rows["error"].count(), evaluation.rows.height
+    if failed > most * measured:
+        console.print(
+            f"{failed} of {measured} failed, more than --max-failed {most:g} allows", style="red"
+        )
+        raise typer.Exit(1)
 
 
 def _check_scorers(scorers: list[str], settings: Settings, track: bool) -> None:
