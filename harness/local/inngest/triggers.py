@@ -23,7 +23,10 @@ class Triggers:
 
     def started_by(self, event: Event) -> list[Function]:
         """The functions that have a trigger this event matches, each once."""
-        patterns = {event.name, *_wildcards(event.name)} if self._wild else {event.name}
+        if not self._wild:
+            here = self._by_pattern.get(event.name, ())
+            return [function for function in here if _fits(function, {event.name}, event)]
+        patterns = {event.name, *_wildcards(event.name)}
         return list(
             dict.fromkeys(
                 function

@@ -193,13 +193,17 @@ class Local:
         found: dict[str, Any] = await eventually(look)
         return found
 
-    async def waiting(self, event_id: str, kind: str) -> dict[str, Any]:
-        """The run an event started, once the journal says that it waits for something."""
+    async def waiting(self, event_id: str, kind: str, name: str = "") -> dict[str, Any]:
+        """The run an event started, once the journal says that it waits for something.
+
+        Args:
+            name: of the step; any where it is empty.
+        """
 
         async def look() -> dict[str, Any] | None:
             for found in await self.runs(event_id):
                 pending = (await self.timeline(found["run_id"]))["pending"]
-                if any(item["kind"] == kind for item in pending):
+                if any(item["kind"] == kind and name in item["name"] for item in pending):
                     return found
             return None
 
