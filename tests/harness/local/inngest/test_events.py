@@ -138,3 +138,18 @@ async def test_an_event_from_the_future_starts_its_runs_at_its_time(local):
     soon = await local.send("test/go", ts=round(time.time() * 1000) + 500)
     assert (await local.ended(soon))["output"] == "done"
     assert (await local.runs(event))[0]["status"] == "Running"
+
+
+async def test_an_id_starts_functions_again_after_24_hours(local, monkeypatch):
+    @local.function("once", "test/go")
+    async def once(ctx):
+        return None
+
+    await local.serve()
+    await local.send("test/go", id="same")
+    await local.send("test/go", id="same")
+    assert len(await local.runs("same")) == 1
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() + 25 * 3600 * 10**9)
+    await local.send("test/go", id="same")
+    assert len(await local.runs("same")) == 2
