@@ -87,12 +87,18 @@ def _options(arguments: list[str] | None) -> tuple[int, Options]:
         help="an app's serve address, made to register as soon as it is up; may be repeated",
     )
     parser.add_argument("--signing-key", help="signed mode; without it, development mode")
+    parser.add_argument(
+        "--signing-key-fallback", help="good as well, while apps change from one key to the other"
+    )
     parser.add_argument("--event-key", help="the only key events are accepted with")
     found = parser.parse_args(arguments)
+    if found.signing_key_fallback and not found.signing_key:
+        parser.error("--signing-key-fallback stands beside --signing-key: give both or neither")
     return found.port, Options(
         db=found.db,
         backoff_ms=found.backoff_ms,
         signing_key=found.signing_key,
+        signing_key_fallback=found.signing_key_fallback,
         event_key=found.event_key,
         synchronous=settings.sqlite_synchronous,
         sdk_urls=tuple(found.sdk_url),

@@ -32,6 +32,7 @@ class Options:
         backoff_ms: the first time between attempts, doubled up to eightfold; None for Inngest's
             table.
         signing_key: what apps sign with; None for development mode.
+        signing_key_fallback: the key before or after it, good as well while keys are rotated.
         event_key: what senders of events must name; None to take any.
         synchronous: SQLite's setting.
         sdk_urls: serve addresses of apps that are made to register at the start.
@@ -40,9 +41,17 @@ class Options:
     db: Path
     backoff_ms: int | None = None
     signing_key: str | None = None
+    signing_key_fallback: str | None = None
     event_key: str | None = None
     synchronous: Literal["FULL", "NORMAL"] = "FULL"
     sdk_urls: tuple[str, ...] = ()
+
+    @property
+    def signing_keys(self) -> tuple[str, ...]:
+        """The keys in force, the one that calls are signed with first; none in development mode."""
+        if not self.signing_key:
+            return ()
+        return tuple(filter(None, (self.signing_key, self.signing_key_fallback)))
 
 
 class Engine:
@@ -59,7 +68,7 @@ class Engine:
         self.options = options
         self.journal = Journal(options.db, options.synchronous, broken)
         self.machine = Machine(options.backoff_ms)
-        self.executor = Executor(options.signing_key)
+        self.executor = Executor(options.signing_keys)
         self.scheduler = Scheduler(self.machine, self.journal, self.executor)
         self.syncer = Syncer(self.executor)
         self._intake = Intake(self.journal.reader)

@@ -60,7 +60,7 @@ async def run(request: Request) -> Response:
 
 
 async def run_jobs(request: Request) -> Response:
-    """`GET /v1/runs/{id}/timeline`: finished steps, failed attempts, and what is waited for."""
+    """`GET /v1/runs/{id}/timeline`: steps, failed attempts, what is waited for, and notes."""
     reader, run_id = _reader(request), request.path_params["id"]
     if find_run(reader, run_id) is None:
         return _unknown("run", request)
@@ -79,12 +79,16 @@ async def run_jobs(request: Request) -> Response:
         " ORDER BY queued_at",
         (run_id,),
     )
+    notes = reader.execute(
+        "SELECT name, at, text FROM notes WHERE run_id = ? ORDER BY rowid", (run_id,)
+    )
     return reply(
         {
             "data": {
                 "steps": [_row(steps, found, json="memo") for found in steps],
                 "attempts": [_row(attempts, found, json="error") for found in attempts],
                 "pending": [_row(pending, found) for found in pending],
+                "notes": [_row(notes, found) for found in notes],
             }
         }
     )

@@ -71,6 +71,7 @@ class Local:
         self.engine: Server | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self.app: Server | None = None
+        self.others: list[Server] = []
 
     def new_client(self, app_id: str, **options: Any) -> inngest.Inngest:
         quiet = logging.getLogger("inngest-test-app")
@@ -128,6 +129,16 @@ class Local:
         self.app = Server(app, self.app_port)
         self.app.start()
 
+    def start_other_app(
+        self, client: inngest.Inngest, functions: list[inngest.Function[Any]]
+    ) -> str:
+        """Serve another app beside; its serve address."""
+        app, port = fastapi.FastAPI(), free_port()
+        inngest.fast_api.serve(app, client, functions)
+        self.others.append(Server(app, port))
+        self.others[-1].start()
+        return f"http://127.0.0.1:{port}/api/inngest"
+
     def stop_app(self) -> None:
         if self.app:
             self.app.stop()
@@ -172,6 +183,15 @@ class Local:
         """The one run an event started, once it has ended."""
         return await eventually(self._ended, event_id)
 
+    async def ended_run(self, run_id: str) -> dict[str, Any]:
+        """A run once it has ended."""
+
+        async def look() -> dict[str, Any] | None:
+            found: dict[str, Any] = (await self.http.get(f"/v1/runs/{run_id}")).json()["data"]
+            return found if found["ended_at"] else None
+
+        return await eventually(look)
+
     async def _ended(self, event_id: str) -> dict[str, Any] | None:
         runs = await self.runs(event_id)
         return runs[0] if runs and runs[0]["ended_at"] else None
@@ -193,13 +213,17 @@ class Local:
         found: dict[str, Any] = await eventually(look)
         return found
 
-    async def waiting(self, event_id: str, kind: str) -> dict[str, Any]:
-        """The run an event started, once the journal says that it waits for something."""
+    async def waiting(self, event_id: str, kind: str, name: str = "") -> dict[str, Any]:
+        """The run an event started, once the journal says that it waits for something.
+
+        Args:
+            name: of the step; any where it is empty.
+        """
 
         async def look() -> dict[str, Any] | None:
             for found in await self.runs(event_id):
                 pending = (await self.timeline(found["run_id"]))["pending"]
-                if any(item["kind"] == kind for item in pending):
+                if any(item["kind"] == kind and name in item["name"] for item in pending):
                     return found
             return None
 
@@ -212,6 +236,8 @@ class Local:
             await client._http_client._http_client.aclose()
             client._http_client._http_client_sync.close()
         self.stop_app()
+        for other in self.others:
+            other.stop()
         self.stop_engine()
         self.kill_engine()
 
