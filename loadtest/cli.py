@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 from harness.settings import SIMULATED_MODEL
+from loadtest.bench.engine.command import engine
 
 Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")]
 
 bench = typer.Typer(no_args_is_help=True, help="Measure one part of the product by itself.")
+bench.command(name="engine")(engine)
 
 
 def register(app: typer.Typer) -> None:

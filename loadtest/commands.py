@@ -72,7 +72,7 @@ async def load_command(
     if first_error:
         console.print(f"first error: {first_error}", style="red", markup=False)
     samples = pl.DataFrame([sample.model_dump() for sample in result.samples])
-    _keep(document, json, console, samples)
+    keep(document, json, console, samples)
     missed = objectives.missed(document.figures) if objectives else []
     for line in missed:
         console.print(line, style="bold red")
@@ -151,7 +151,7 @@ async def pipeline_command(*, messages: int, burst: int, stored: str, json: Path
     Raises:
         HarnessError: for counts that can not be read.
     """
-    sizes = _sizes("--stored", stored)
+    sizes = sizes_of("--stored", stored)
     console = Console()
     async with private_stack() as stack:
         figures = await bench_pipeline(
@@ -164,7 +164,7 @@ async def pipeline_command(*, messages: int, burst: int, stored: str, json: Path
         settings = public_settings(stack.settings) | {"messages": messages, "burst": burst}
     document = build_document("bench pipeline", figures, settings, engines=ENGINES, simulated=True)
     print_figures(document, console)
-    _keep(document, json, console)
+    keep(document, json, console)
 
 
 async def context_command(*, sizes: str, queries: int, json: Path | None) -> None:
@@ -173,7 +173,7 @@ async def context_command(*, sizes: str, queries: int, json: Path | None) -> Non
     Raises:
         HarnessError: for counts that can not be read.
     """
-    counts, data = _sizes("--sizes", sizes), load_conversations("all")
+    counts, data = sizes_of("--sizes", sizes), load_conversations("all")
     console = Console()
     async with private_stack(parts={"convex", "chroma"}) as stack:
         settings = timed(stack.settings, get_settings())
@@ -192,7 +192,7 @@ async def context_command(*, sizes: str, queries: int, json: Path | None) -> Non
         dataset=data.info,
     )
     print_figures(document, console)
-    _keep(document, json, console)
+    keep(document, json, console)
 
 
 def _arrivals(name: str) -> Arrivals:
@@ -208,16 +208,22 @@ def _check_schedule(rate: float, duration_s: float) -> None:
             raise HarnessError(f"{option} is {value:g}; it must be above zero")
 
 
-def _sizes(option: str, given: str) -> list[int]:
+def sizes_of(option: str, given: str) -> list[int]:
+    """Numbers separated by commas, ascending.
+
+    Raises:
+        HarnessError: they are none.
+    """
     try:
         return sorted(int(size) for size in given.split(","))
     except ValueError:
         raise HarnessError(f"{option} is {given!r}; write numbers, such as 1000,100000") from None
 
 
-def _keep(
+def keep(
     document: Document, json: Path | None, console: Console, rows: pl.DataFrame | None = None
 ) -> None:
+    """Keep a document in MLflow, and as JSON where a file is given."""
     run_id = keep_run(get_settings(), document, name=document.command, rows=rows)
     console.print(f"kept in MLflow as run {run_id}", style="dim")
     if json is not None:
