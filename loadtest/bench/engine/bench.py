@@ -141,15 +141,18 @@ async def _starts(bench: _Bench, sizes: Sizes, say: Say) -> dict[str, Figure]:
     await bench.engine.stop()
     database(bench.folder, "engine").unlink()
     taken: dict[str, list[float]] = {"empty": [], short(sizes.stored): []}
+    cpu: dict[str, list[float]] = {name: [] for name in taken}
     for _ in range(sizes.starts):
         for name, part in zip(taken, (bench.engine, bench.stored), strict=True):
             await part.stop()
             before = time.perf_counter()
             await part.start()
             taken[name].append((time.perf_counter() - before) * 1000)
+            cpu[name].append(_cpu_s(part) * 1000)
     return {
-        f"start_{name}_ms": figure(sorted(each)[len(each) // 2], "ms", len(each))
-        for name, each in taken.items()
+        f"start_{name}_{what}": figure(sorted(each)[len(each) // 2], "ms", len(each))
+        for what, found in (("ms", taken), ("cpu_ms", cpu))
+        for name, each in found.items()
     }
 
 
