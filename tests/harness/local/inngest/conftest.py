@@ -143,7 +143,7 @@ class Local:
         """The engine's apps, once there are any."""
 
         async def look() -> dict[str, Any]:
-            found: dict[str, Any] = (await self.http.get("/")).json()["apps"]
+            found: dict[str, Any] = (await self.http.get("/v1/apps")).json()["apps"]
             return found
 
         apps: dict[str, Any] = await eventually(look)
@@ -171,6 +171,15 @@ class Local:
     async def ended(self, event_id: str) -> dict[str, Any]:
         """The one run an event started, once it has ended."""
         return await eventually(self._ended, event_id)
+
+    async def ended_run(self, run_id: str) -> dict[str, Any]:
+        """A run once it has ended."""
+
+        async def look() -> dict[str, Any] | None:
+            found: dict[str, Any] = (await self.http.get(f"/v1/runs/{run_id}")).json()["data"]
+            return found if found["ended_at"] else None
+
+        return await eventually(look)
 
     async def _ended(self, event_id: str) -> dict[str, Any] | None:
         runs = await self.runs(event_id)
