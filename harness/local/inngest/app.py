@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from harness.local.inngest import api, control, graphql, inspection
+from harness.local.inngest import api, control, graphql, inspection, page
 from harness.local.inngest.engine import Engine, Options
 from harness.local.inngest.journal import JournalError
 
@@ -49,6 +49,7 @@ def create_app(
             *inspection.ROUTES,
             *control.ROUTES,
             *graphql.ROUTES,
+            *page.ROUTES,
         ],
         lifespan=lifespan,
     )

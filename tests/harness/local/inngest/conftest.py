@@ -168,6 +168,16 @@ class Local:
         found: list[dict[str, Any]] = answer.json()["data"]
         return found
 
+    async def all_runs(self, event_id: str, count: int) -> list[dict[str, Any]]:
+        """The runs an event started, once there are so many."""
+
+        async def look() -> list[dict[str, Any]] | None:
+            found = await self.runs(event_id)
+            return found if len(found) == count else None
+
+        made: list[dict[str, Any]] = await eventually(look)
+        return made
+
     async def ended(self, event_id: str) -> dict[str, Any]:
         """The one run an event started, once it has ended."""
         return await eventually(self._ended, event_id)
