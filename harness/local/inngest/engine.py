@@ -16,6 +16,7 @@ from harness.local.inngest.intake import EventError, Intake, Novelty, check
 from harness.local.inngest.journal import Journal, JournalError
 from harness.local.inngest.machine import Machine
 from harness.local.inngest.recovery import find_finished, restore
+from harness.local.inngest.retention import Pruner
 from harness.local.inngest.scheduler import Scheduler
 from harness.local.inngest.state import Event, Run
 from harness.local.inngest.syncing import Syncer
@@ -24,6 +25,7 @@ from harness.local.inngest.transaction import Transaction
 log = logging.getLogger(__name__)
 
 
+WEEK_MS = 7 * 24 * 3_600_000
 CANCELLED_AT_ONCE = 200  # in one transaction, so that others are not held up
 
 
@@ -43,6 +45,7 @@ class Options:
         event_key: what senders of events must name; None to take any.
         synchronous: SQLite's setting.
         sdk_urls: serve addresses of apps that are made to register at the start.
+        retention_ms: how long a run is kept after its end.
     """
 
     db: Path
@@ -51,6 +54,7 @@ class Options:
     event_key: str | None = None
     synchronous: Literal["FULL", "NORMAL"] = "FULL"
     sdk_urls: tuple[str, ...] = ()
+    retention_ms: int = WEEK_MS
 
 
 class Engine:
@@ -71,6 +75,7 @@ class Engine:
         self.scheduler = Scheduler(self.machine, self.journal, self.executor)
         self.syncer = Syncer(self.executor)
         self._intake = Intake(self.journal.reader)
+        self._pruner = Pruner(self.journal, options.retention_ms)
 
     def resume(self) -> None:
         """Go on with what was unfinished when the last engine on this database stopped."""
@@ -81,9 +86,11 @@ class Engine:
         self.scheduler.commit(tx)
         for url in self.options.sdk_urls:
             self.syncer.sync_when_up(url)
+        self._pruner.start()
 
     async def close(self) -> None:
         """Stop calling apps and close the database."""
+        await self._pruner.close()
         await self.syncer.close()
         await self.scheduler.close()
         await self.executor.close()
