@@ -16,6 +16,7 @@ from harness.local.inngest.journal import Journal, JournalError
 from harness.settings import get_settings
 
 HOST = "127.0.0.1"
+HOUR_MS = 3_600_000
 
 
 class _Server(uvicorn.Server):
@@ -80,6 +81,12 @@ def _options(arguments: list[str] | None) -> tuple[int, Options]:
         help="the first time between attempts, doubled up to eightfold, instead of Inngest's table",
     )
     parser.add_argument(
+        "--retention-hours",
+        type=_hours,
+        default=settings.inngest_retention_hours,
+        help="how long a run is kept after its end",
+    )
+    parser.add_argument(
         "--sdk-url",
         action="append",
         default=[],
@@ -102,7 +109,15 @@ def _options(arguments: list[str] | None) -> tuple[int, Options]:
         event_key=found.event_key,
         synchronous=settings.sqlite_synchronous,
         sdk_urls=tuple(found.sdk_url),
+        retention_ms=int(found.retention_hours * HOUR_MS),
     )
+
+
+def _hours(text: str) -> float:
+    hours = float(text)
+    if not 0 < hours < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no number of hours above zero")
+    return hours
 
 
 if __name__ == "__main__":

@@ -18,6 +18,11 @@ SELECT r.id, r.function_id, r.created_at, r.started_at, r.parallel, r.race,
 FROM runs r JOIN events e ON e.internal_id = r.event_id
 WHERE r.status = 'RUNNING' ORDER BY r.id
 """
+_FINISHED = """
+SELECT r.function_id, e.internal_id, e.id, e.name, e.received_at, e.body
+FROM runs r JOIN events e ON e.internal_id = r.event_id
+WHERE r.id = ? AND r.status != 'RUNNING'
+"""
 _STEPS = """
 SELECT s.run_id, s.hash, s.memo
 FROM runs r INDEXED BY runs_unfinished CROSS JOIN steps s ON s.run_id = r.id
@@ -56,6 +61,12 @@ def restore(machine: Machine, reader: sqlite3.Connection, tx: Transaction) -> No
         # In a race a discovery may have been owed; one too many does no harm.
         if not run.pending or (run.race and DISCOVERY not in run.pending):
             machine.discover(run, tx)
+
+
+def find_finished(reader: sqlite3.Connection, run_id: str) -> tuple[str, Event] | None:
+    """The function of a run that has ended, and the event that started it."""
+    found = reader.execute(_FINISHED, (run_id,)).fetchone()
+    return None if found is None else (found[0], _event(*found[1:]))
 
 
 def _restore_functions(machine: Machine, reader: sqlite3.Connection) -> None:

@@ -154,7 +154,7 @@ class Local:
         """The engine's apps, once there are any."""
 
         async def look() -> dict[str, Any]:
-            found: dict[str, Any] = (await self.http.get("/")).json()["apps"]
+            found: dict[str, Any] = (await self.http.get("/v1/apps")).json()["apps"]
             return found
 
         apps: dict[str, Any] = await eventually(look)
@@ -178,6 +178,16 @@ class Local:
         answer = await self.http.get(f"/v1/events/{event_id}/runs")
         found: list[dict[str, Any]] = answer.json()["data"]
         return found
+
+    async def all_runs(self, event_id: str, count: int) -> list[dict[str, Any]]:
+        """The runs an event started, once there are so many."""
+
+        async def look() -> list[dict[str, Any]] | None:
+            found = await self.runs(event_id)
+            return found if len(found) == count else None
+
+        made: list[dict[str, Any]] = await eventually(look)
+        return made
 
     async def ended(self, event_id: str) -> dict[str, Any]:
         """The one run an event started, once it has ended."""

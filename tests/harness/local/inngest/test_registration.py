@@ -23,7 +23,7 @@ async def test_a_registered_app_is_listed_with_its_functions(local):
     local.function("one", "test/go")(nothing)
     await started(local)
     assert await local.register() == {"ok": True, "modified": True}
-    assert (await local.http.get("/")).json()["apps"] == {"app": ["app-one"]}
+    assert (await local.http.get("/v1/apps")).json()["apps"] == {"app": ["app-one"]}
 
 
 async def test_registering_the_same_again_modifies_nothing(local):
@@ -60,7 +60,7 @@ async def test_what_is_not_supported_is_refused_and_named(local, options, named)
     answer = await local.register()
     assert "app-fancy" in answer["error"]
     assert named in answer["error"]
-    assert (await local.http.get("/")).json()["apps"] == {}
+    assert (await local.http.get("/v1/apps")).json()["apps"] == {}
 
 
 async def test_a_cron_trigger_is_refused_and_named(local):
@@ -146,7 +146,7 @@ async def test_an_app_is_made_to_register_on_request(local):
     await started(local)
     answer = await local.http.post("/v1/apps/sync", json={"url": local.app_url})
     assert answer.json() == {"ok": True}
-    assert (await local.http.get("/")).json()["apps"] == {"app": ["app-one"]}
+    assert (await local.http.get("/v1/apps")).json()["apps"] == {"app": ["app-one"]}
 
 
 async def test_an_app_that_does_not_register_on_request_is_told_of_with_the_reason(local):
@@ -165,6 +165,6 @@ async def test_an_app_that_does_not_register_on_request_is_told_of_with_the_reas
 async def test_an_app_named_at_the_start_registers_once_it_is_up(local, until):
     local.function("one", "test/go")(nothing)
     local.start_engine(sdk_urls=(local.app_url,))
-    assert (await local.http.get("/")).json()["apps"] == {}
+    assert (await local.http.get("/v1/apps")).json()["apps"] == {}
     local.start_app()
     await local.registered()
