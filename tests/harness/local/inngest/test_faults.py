@@ -25,16 +25,23 @@ ANSWERS = {
 @pytest.fixture
 async def bad_app(local):
     """Registers functions of an app that answers a call as its function's name says."""
-    calls = []
+    calls, handlers = [], []
 
     async def answer(reader, writer):
+        handlers.append(asyncio.current_task())
         line = await reader.readline()
         calls.append(line)
         name = line.split(b"fnId=bad-")[1].split(b"&")[0].decode()
-        if name == "slow":
-            await reader.read(-1)  # until the engine goes away
-        writer.write(ANSWERS.get(name, b""))
-        writer.close()
+        try:
+            if name == "slow":
+                await reader.read(-1)  # until the engine goes away
+            writer.write(ANSWERS.get(name, b""))
+            writer.close()
+            await writer.wait_closed()
+        except ConnectionError:
+            pass  # the engine has read enough
+        except asyncio.CancelledError:
+            writer.transport.abort()  # an answer that nobody reads would outlive the loop
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
@@ -61,6 +68,9 @@ async def bad_app(local):
 
     yield register
     server.close()
+    for handler in handlers:
+        handler.cancel()
+    await asyncio.gather(*handlers, return_exceptions=True)
 
 
 @pytest.mark.parametrize(
