@@ -267,8 +267,7 @@ def _measure(
     settings, console = get_settings(), Console()
     if judge:
         settings = settings.model_copy(update={"judge": judge})
-    if scorers:
-        _check_scorers(scorers, settings, track)
+    _check_scorers(scorers, settings, track)
 
     async def once() -> "Evaluation":
         return await run(settings, console)
@@ -304,7 +303,9 @@ def _end_if_failed(evaluation: "Evaluation", most: float, console: Console) -> N
         raise typer.Exit(1)
 
 
-def _check_scorers(scorers: list[str], settings: Settings, track: bool) -> None:
+def _check_scorers(scorers: list[str] | None, settings: Settings, track: bool) -> None:
+    if not scorers:
+        return
     from evals.genai_scorers import load_scorers
     from evals.tracking import connect
     from harness.errors import HarnessError
