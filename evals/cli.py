@@ -1,11 +1,10 @@
 """`harness eval`, `harness compare` and `harness report`; each command calls one function."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -18,8 +17,6 @@ from harness.errors import HarnessError
 from harness.settings import Settings, get_settings
 
 if TYPE_CHECKING:  # importing these takes seconds, and most commands need none of them
-    import polars as pl
-
     from evals.plan import Plan
     from evals.tasks.result import Evaluation
 
@@ -57,6 +54,14 @@ JsonOption = Annotated[
     Path | None, typer.Option("--json", help="Also write the figures to this file.")
 ]
 TrackOption = Annotated[bool, typer.Option("--track/--no-track", help="Keep the run in MLflow.")]
+ScorerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scorer",
+        help="Also score by one of mlflow.genai.scorers, such as RelevanceToQuery, or your own "
+        "as module:name; =JSON behind it gives arguments. May be repeated.",
+    ),
+]
 GateOption = Annotated[
     str | None,
     typer.Option("--gate", help="Exit 1 unless this holds, such as 'recall@10 >= 0.6'."),
@@ -67,8 +72,10 @@ _eval = typer.Typer(no_args_is_help=True, help="Measure a part of the pipeline o
 
 def register(app: typer.Typer) -> None:
     """Add this package's commands to the command line."""
-    from evals.pipeline_command import eval_pipeline  # which needs the options of this module
+    from evals.calls_command import eval_calls  # both need the options of this module
+    from evals.pipeline_command import eval_pipeline
 
+    _eval.command("calls")(eval_calls)
     _eval.command("pipeline")(eval_pipeline)
     app.add_typer(_eval, name="eval")
     app.add_typer(data, name="data")
@@ -242,8 +249,8 @@ def _measure(
     slice_by: str | None,
     max_failed: float,
     gate: str | None,
-    scorers: Sequence[str] = (),
-    changes: Mapping[str, Any] = MappingProxyType({}),
+    scorers: list[str] | None = None,
+    judge: str | None = None,
 ) -> None:
     """Run a task, print its figures, write them where asked, keep them and hold them to a gate.
 
@@ -252,7 +259,7 @@ def _measure(
         changes: to the settings.
 
     Raises:
-        HarnessError: scorers are named, and the run is not kept.
+        HarnessError: a scorer or the gate is wrong, which is told before the run.
         typer.Exit: with 1, when more than a share of `max_failed` failed or the gate is missed.
     """
     from evals.figures import print_figures, write_document
@@ -261,17 +268,17 @@ def _measure(
     from evals.slices import print_slices
 
     condition = parse_gate(gate) if gate else None  # a wrong one is told before, not after
-    settings, console = get_settings().model_copy(update=changes), Console()
+    settings, console = get_settings(), Console()
+    if judge:
+        settings = settings.model_copy(update={"judge": judge})
     _check_scorers(scorers, settings, track)
 
     async def once() -> "Evaluation":
         return await run(settings, console)
 
-    evaluation, run_id = asyncio.run(once()), None
-    if track and evaluation.records:
-        from evals.genai import trace_evaluation
-
-        evaluation, run_id = trace_evaluation(settings, evaluation, name, scorers)
+    evaluation, begun = asyncio.run(once()), None
+    if track:
+        evaluation, begun = _traced(settings, evaluation, name, scorers)
     print_figures(evaluation.document, console)
     for reason in failures(evaluation.rows):
         console.print(f"failed: {reason}", style="red", markup=False)
@@ -282,34 +289,48 @@ def _measure(
     if track:
         from evals.tracking import keep_evaluation
 
-        run_id = keep_evaluation(settings, evaluation, name, run_id)
+        run_id = keep_evaluation(settings, evaluation, name, begun)
         console.print(f"kept as MLflow run {run_id}; `harness report {run_id}` draws it")
     if evaluation.journal is not None:
         evaluation.journal.finish()
-    _end_if_failed(evaluation.rows, max_failed, console)
+    _end_if_failed(evaluation, max_failed, console)
     if condition:
         _end_if_missed(condition.missed(evaluation.document.figures), console)
 
 
-def _check_scorers(scorers: Sequence[str], settings: Settings, track: bool) -> None:
-    """Tell of wrong scorers before anything is measured."""
+def _end_if_failed(evaluation: "Evaluation", most: float, console: Console) -> None:
+    failed, measured = evaluation.rows["error"].count(), evaluation.rows.height
+    if failed > most * measured:
+        console.print(
+            f"{failed} of {measured} failed, more than --max-failed {most:g} allows", style="red"
+        )
+        raise typer.Exit(1)
+
+
+def _check_scorers(scorers: list[str] | None, settings: Settings, track: bool) -> None:
     if not scorers:
         return
-    if not track:
-        raise HarnessError("--scorer scores what MLflow keeps", "Leave --no-track out.")
     from evals.genai_scorers import load_scorers
+    from evals.tracking import connect
+    from harness.errors import HarnessError
 
+    if not track:
+        raise HarnessError(
+            f"--scorer {scorers[0]!r} scores what is kept in MLflow", "Leave --no-track out."
+        )
+    connect(settings)  # which keeps MLflow from reporting home
     load_scorers(scorers, settings)
 
 
-def _end_if_failed(rows: "pl.DataFrame", max_failed: float, console: Console) -> None:
-    failed, measured = rows["error"].count(), rows.height
-    if failed > max_failed * measured:
-        console.print(
-            f"{failed} of {measured} failed, more than --max-failed {max_failed:g} allows",
-            style="red",
-        )
-        raise typer.Exit(1)
+def _traced(
+    settings: Settings, evaluation: "Evaluation", name: str, scorers: list[str] | None
+) -> tuple["Evaluation", str | None]:
+    """The evaluation with the scorers' figures and the run of its traces, if it has messages."""
+    if not evaluation.records:
+        return evaluation, None
+    from evals.genai import trace_evaluation
+
+    return trace_evaluation(settings, evaluation, name, scorers or ())
 
 
 def _end_if_missed(missed: list[str], console: Console) -> None:

@@ -17,10 +17,11 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.settings import Settings
+from harness.telemetry.logs import redact
 
 _PACKAGES = (
-    "harness", "chromadb", "convex", "inngest", "ir-measures", "locust", "mlflow", "numpy",
-    "onnxruntime", "openai", "polars", "xllamacpp",
+    "harness", "bfcl-eval", "chromadb", "convex", "inngest", "ir-measures", "locust", "mlflow",
+    "numpy", "onnxruntime", "openai", "polars", "xllamacpp",
 )  # fmt: skip
 _ROOT = Path(__file__).parent.parent
 
@@ -207,9 +208,9 @@ def _git(root: Path, *arguments: str) -> str:
 
 
 def public_settings(settings: Settings) -> dict[str, Any]:
-    """All settings but the secrets, as JSON values."""
+    """All settings but the secrets, as JSON values; of a URL, not who it signs in as."""
     return {
-        name: _plain(getattr(settings, name))
+        name: redact(_plain(getattr(settings, name)))
         for name, field in type(settings).model_fields.items()
         if "SecretStr" not in str(field.annotation)
     }

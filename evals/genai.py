@@ -2,7 +2,6 @@
 
 import io
 import logging
-import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -16,7 +15,7 @@ from evals.figures import Figure, figure
 from evals.genai_scorers import judge_environment, load_scorers
 from evals.tasks.result import Evaluation, mean_figures
 from evals.traces import log_message_traces, trace_id_of
-from evals.tracking import TRACKING_URI, begin_run, connect, tracking_uri
+from evals.tracking import begin_run, connect, global_tracking
 from harness.errors import HarnessError
 from harness.settings import Settings
 
@@ -75,17 +74,18 @@ def trace_evaluation(
 def _evaluate(settings: Settings, run_id: str, scorers: "list[Scorer]") -> None:
     import mlflow
 
-    before = os.environ.get(TRACKING_URI)  # which MLflow keeps its own address in
-    mlflow.set_tracking_uri(tracking_uri(settings))
+    data = [{"trace": each} for each in _traces(settings, run_id)]
     try:
-        traces = _traces(settings, run_id)
-        with judge_environment(settings), _quiet(), mlflow.start_run(run_id=run_id):
-            mlflow.genai.evaluate(data=[{"trace": each} for each in traces], scorers=scorers)
+        with (
+            global_tracking(settings),
+            judge_environment(settings),
+            _quiet(),
+            mlflow.start_run(run_id=run_id),
+        ):
+            mlflow.genai.evaluate(data=data, scorers=scorers)
     except mlflow.exceptions.MlflowException as error:
         reason = " ".join(str(error).split())[:300]
         raise HarnessError(f"MLflow would not evaluate: {reason}", "Check --scorer.") from error
-    finally:
-        mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None is none
 
 
 def _traces(settings: Settings, run_id: str, spans: bool = True) -> "list[Trace]":

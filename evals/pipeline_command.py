@@ -64,7 +64,6 @@ def eval_pipeline(
     gate: GateOption = None,
 ) -> None:
     """Are whole conversations answered well on the running stack, how fast, at what cost?"""
-    changes = {"judge": judge} if judge else {}
 
     async def run(settings: Settings, console: Console) -> "Evaluation":
         from evals.datasets.loader import load_pipeline
@@ -83,4 +82,4 @@ def eval_pipeline(
         )
 
     name = f"{dataset}-{split}"
-    _measure(run, name, json, track, slice_by, max_failed, gate, scorers or (), changes)
+    _measure(run, name, json, track, slice_by, max_failed, gate, scorers, judge)

@@ -41,10 +41,11 @@ figcaption{color:var(--soft);font-size:.92rem;margin-top:4px;max-width:70ch}
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart and the sentence that reads it."""
+    """A chart and the sentence that reads it; a named one is kept as a picture of its own too."""
 
     chart: Any  # an altair chart
     reading: str
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,16 @@ def build_report(title: str, sections: Sequence[Section], subtitle: str = "") ->
         f'<h1>{html.escape(title)}</h1><p class="soft">{html.escape(line)}</p>{body}</main>'
         f"{_scripts(specs) if specs else ''}</body></html>\n"
     )
+
+
+def pictures(sections: Sequence[Section]) -> dict[str, str]:
+    """The named charts of a page as SVG, by name."""
+    return {
+        item.name: vl_convert.vegalite_to_svg(item.chart.to_dict())
+        for section in sections
+        for item in section.charts
+        if item.name
+    }
 
 
 def write_report(path: Path, title: str, sections: Sequence[Section], subtitle: str = "") -> Path:

@@ -13,13 +13,19 @@ import polars as pl
 from rich.console import Console
 
 from evals.journal import Journal, Row, RowKey
+from harness.llm.errors import ModelRateLimited, ModelUnavailable, StreamCut
 from harness.progress import CountedProgress
 from harness.store.errors import StoreUnavailable
 
-# What another try may not meet again: no connection to Chroma, to Convex or to anything else. All
-# else, a sample that took too long too, would most likely end the same way once more.
-MAY_PASS = (ConnectionError, httpx.TransportError, StoreUnavailable)
+# What another try may not meet again: no connection to Chroma, to Convex or to anything else, a
+# model's server that is over its limit. All else, a sample that took too long too, would most
+# likely end the same way once more.
+MAY_PASS = (
+    ConnectionError, httpx.TransportError, StoreUnavailable, ModelRateLimited, ModelUnavailable,
+    StreamCut,
+)  # fmt: skip
 RETRY_PAUSES_S = (0.2, 1.0)  # before the second and before the last try
+LONGEST_PAUSE_S = 120.0  # that a server may ask for; a sample that would wait longer fails
 
 
 class Sample(Protocol):
@@ -134,8 +140,9 @@ async def _measure_one(sample: SampleT, repeat: int, measuring: Measuring[Sample
                 columns = await measuring.measure(sample, seed)
             break
         except Exception as raised:
-            if isinstance(raised, MAY_PASS) and tries <= len(RETRY_PAUSES_S):
-                await asyncio.sleep(RETRY_PAUSES_S[tries - 1])
+            pause_s = _pause_s(raised, tries)
+            if pause_s is not None:
+                await asyncio.sleep(pause_s)
                 continue
             late = limit.expired()
             error = f"took longer than {measuring.timeout_s:g} s" if late else _reason(raised)
@@ -150,6 +157,15 @@ async def _measure_one(sample: SampleT, repeat: int, measuring: Measuring[Sample
         "seconds": time.perf_counter() - started,
         **columns,
     }
+
+
+def _pause_s(error: Exception, tries: int) -> float | None:
+    """How long to wait before another try; None when there is to be none."""
+    if not isinstance(error, MAY_PASS) or tries > len(RETRY_PAUSES_S):
+        return None
+    asked = error.retry_after_s if isinstance(error, ModelRateLimited) else None
+    pause_s = max(RETRY_PAUSES_S[tries - 1], asked or 0.0)
+    return pause_s if pause_s <= LONGEST_PAUSE_S else None
 
 
 def _reason(error: Exception) -> str:

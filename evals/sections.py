@@ -4,6 +4,7 @@ from typing import Any
 
 import polars as pl
 
+from evals.calls_section import calls_section
 from evals.charts import (
     NO_TOOL,
     confusions,
@@ -30,6 +31,8 @@ def section_of(document: Document, rows: pl.DataFrame | None) -> Section | None:
         return retrieval_section(document, rows)
     if document.command == "eval tools":
         return selection_section(document, rows)
+    if document.command == "eval calls":
+        return calls_section(document, rows)
     if document.command.startswith("load"):
         return load_section(document, rows)
     return None
@@ -52,11 +55,13 @@ def retrieval_section(document: Document, rows: pl.DataFrame) -> Section:
                 f"All questions: {means[0]['value']:.2f}. Lines are 95 % intervals; where two "
                 "overlap widely this set cannot tell them apart. Questions with words: none share "
                 "no content word with their evidence.",
+                "recall",
             ),
             Chart(
                 first_ranks(first, DEPTH),
                 f"{found_first} of {len(first)} questions had evidence in first place; "
                 f"{missed.height} had none among the first {DEPTH}.",
+                "first-rank",
             ),
         ),
         closing=_misses(missed) if missed.height else None,
@@ -95,12 +100,14 @@ def selection_section(document: Document, rows: pl.DataFrame) -> Section:
                 f"{wrong} of {len(pairs)} requests were offered another first tool than meant, or "
                 "one where none was. Only tools that were ever confused are shown; "
                 f"{NO_TOOL} stands for offering none.",
+                "confusion",
             ),
             Chart(
                 reliability_diagram(bins),
                 "On the dashed line confidence and accuracy agree; dots below it were too sure. "
                 f"Of {sure} decisions made with a confidence of at least 0.5, "
                 f"{right / max(1, sure):.0%} were right.",
+                "calibration",
             ),
         ),
         origin=describe(document),
@@ -135,7 +142,7 @@ def load_section(document: Document, samples: pl.DataFrame) -> Section:
         "Load",
         "Messages were sent on an open-loop schedule: they arrive whether or not earlier ones are "
         "answered, and latencies count from when a message was due.",
-        charts=(Chart(load_latency(samples), reading),),
+        charts=(Chart(load_latency(samples), reading, "latency"),),
         origin=describe(document),
         simulated=document.simulated,
     )

@@ -7,7 +7,8 @@ only when they have something to keep.
 import os
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,14 @@ from evals.figures import Document
 from evals.runner import write_rows
 from evals.tasks.result import Evaluation
 from harness.errors import HarnessError
+from harness.llm.models import ModelSpec
 from harness.settings import Settings
+from harness.telemetry.logs import redact
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-TRACKING_URI = "MLFLOW_TRACKING_URI"
+_TRACKING_URI = "MLFLOW_TRACKING_URI"
 _METRICS_A_BATCH = 1000  # MLflow's limits of one log_batch call
 _PARAMS_A_BATCH = 100
 _PARAM_CHARACTERS = 6000
@@ -31,7 +34,7 @@ _METRIC_NAME_REPLACES = {"@": "_at_"}  # MLflow refuses the character
 
 def tracking_uri(settings: Settings) -> str:
     """`MLFLOW_TRACKING_URI`, or a SQLite file in the harness's home."""
-    given = os.environ.get(TRACKING_URI)
+    given = os.environ.get(_TRACKING_URI)
     return given or f"sqlite:///{(settings.home / 'mlflow.db').resolve()}"
 
 
@@ -53,6 +56,23 @@ def connect(settings: Settings) -> "MlflowClient":
         from mlflow import MlflowClient
 
         return MlflowClient(tracking_uri=tracking_uri(settings))
+
+
+@contextmanager
+def global_tracking(settings: Settings) -> Iterator[None]:
+    """MLflow's own address is the tracking store's, for those of its functions that ask for none.
+
+    Args:
+        settings: say where the store is.
+    """
+    import mlflow
+
+    before = os.environ.get(_TRACKING_URI)  # which MLflow keeps its own in
+    mlflow.set_tracking_uri(tracking_uri(settings))
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None is none
 
 
 def metric_name(figure: str) -> str:
@@ -77,6 +97,7 @@ def keep_run(
     name: str,
     rows: pl.DataFrame | None = None,
     files: Mapping[str, str] | None = None,
+    models: Sequence[ModelSpec] = (),
     run_id: str | None = None,
 ) -> str:
     """Keep one finished measurement as a run and return its id.
@@ -88,6 +109,7 @@ def keep_run(
         name: of the run; the experiment is the document's command.
         rows: one row a sample, kept as `rows.parquet`.
         files: further artifacts: text by file name, such as plots.
+        models: that answered; their prompt templates are kept.
         run_id: of a run that is open already.
     """
     client = connect(settings)
@@ -104,6 +126,10 @@ def keep_run(
             path.parent.rmdir()
         for file, text in (files or {}).items():
             client.log_text(run_id, text, file)
+        if models:
+            from evals.prompts import keep_prompts
+
+            keep_prompts(client, run_id, models, settings)
     except BaseException:
         client.set_terminated(run_id, status="FAILED")
         raise
@@ -114,7 +140,7 @@ def keep_run(
 def keep_evaluation(
     settings: Settings, evaluation: Evaluation, name: str, run_id: str | None = None
 ) -> str:
-    """Keep a finished eval with its plots as a page of its own, and return the run's id.
+    """Keep a finished eval with its report, plots and prompt templates, and return the run's id.
 
     Args:
         settings: say where the store is.
@@ -122,15 +148,23 @@ def keep_evaluation(
         name: of the run.
         run_id: of a run that is open already.
     """
-    from evals.report import build_report, summary_section
+    from evals.report import build_report, pictures, summary_section
     from evals.sections import section_of
 
     document, rows = evaluation.document, evaluation.rows
     drawn = section_of(document, rows)
     sections = [summary_section([document]), *([drawn] if drawn else [])]
-    page = build_report(f"{document.command}: {name}", sections)
-    files = {"report.html": page}
-    return keep_run(settings, document, name=name, rows=rows, files=files, run_id=run_id)
+    files = {"report.html": build_report(f"{document.command}: {name}", sections)}
+    files |= {f"plots/{plot}.svg": text for plot, text in pictures(sections).items()}
+    return keep_run(
+        settings,
+        document,
+        name=name,
+        rows=rows,
+        files=files,
+        models=evaluation.models,
+        run_id=run_id,
+    )
 
 
 def newest_of_each(settings: Settings) -> list[str]:
@@ -158,7 +192,7 @@ def read_run(settings: Settings, run_id: str) -> tuple[Document, pl.DataFrame | 
         names = {artifact.path for artifact in client.list_artifacts(run_id)}
     except MlflowException:
         raise HarnessError(
-            f"run {run_id!r} is not in {tracking_uri(settings)}",
+            f"run {run_id!r} is not in {redact(tracking_uri(settings))}",
             "`harness ui` shows the runs there are.",
         ) from None
     if "figures.json" not in names:

@@ -167,6 +167,7 @@ class Settings(BaseSettings):
 
     # Local engines.
     inngest_backoff_ms: int | None = None  # None: Inngest's own table
+    inngest_retention_hours: float = Field(168, gt=0)  # how long an ended run is kept
     sqlite_synchronous: Literal["FULL", "NORMAL"] = "FULL"
 
     log_level: str = "INFO"

@@ -7,15 +7,19 @@ from typing import Annotated
 import typer
 
 from harness.settings import SIMULATED_MODEL
+from loadtest.bench.engine.command import engine
+from loadtest.chaos.command import chaos
 
 Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")]
 
 bench = typer.Typer(no_args_is_help=True, help="Measure one part of the product by itself.")
+bench.command(name="engine")(engine)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the one command line."""
     app.command(name="load")(load)
+    app.command(name="chaos")(chaos)
     app.add_typer(bench, name="bench")
 
 

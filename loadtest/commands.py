@@ -12,7 +12,8 @@ from evals.figures import Document, build_document, figure, print_figures, publi
 from evals.figures import write_document as write
 from evals.gate import parse_gate
 from evals.stack import measuring_stack
-from evals.tracking import keep_run
+from evals.tasks.result import Evaluation
+from evals.tracking import keep_evaluation, keep_run
 from harness.errors import HarnessError
 from harness.local.environment import PARTS
 from harness.progress import CountedProgress
@@ -72,7 +73,7 @@ async def load_command(
     if first_error:
         console.print(f"first error: {first_error}", style="red", markup=False)
     samples = pl.DataFrame([sample.model_dump() for sample in result.samples])
-    _keep(document, json, console, samples)
+    keep(document, json, console, samples)
     missed = objectives.missed(document.figures) if objectives else []
     for line in missed:
         console.print(line, style="bold red")
@@ -151,7 +152,7 @@ async def pipeline_command(*, messages: int, burst: int, stored: str, json: Path
     Raises:
         HarnessError: for counts that can not be read.
     """
-    sizes = _sizes("--stored", stored)
+    sizes = sizes_of("--stored", stored)
     console = Console()
     async with private_stack() as stack:
         figures = await bench_pipeline(
@@ -164,7 +165,7 @@ async def pipeline_command(*, messages: int, burst: int, stored: str, json: Path
         settings = public_settings(stack.settings) | {"messages": messages, "burst": burst}
     document = build_document("bench pipeline", figures, settings, engines=ENGINES, simulated=True)
     print_figures(document, console)
-    _keep(document, json, console)
+    keep(document, json, console)
 
 
 async def context_command(*, sizes: str, queries: int, json: Path | None) -> None:
@@ -173,7 +174,7 @@ async def context_command(*, sizes: str, queries: int, json: Path | None) -> Non
     Raises:
         HarnessError: for counts that can not be read.
     """
-    counts, data = _sizes("--sizes", sizes), load_conversations("all")
+    counts, data = sizes_of("--sizes", sizes), load_conversations("all")
     console = Console()
     async with private_stack(parts={"convex", "chroma"}) as stack:
         settings = timed(stack.settings, get_settings())
@@ -192,7 +193,7 @@ async def context_command(*, sizes: str, queries: int, json: Path | None) -> Non
         dataset=data.info,
     )
     print_figures(document, console)
-    _keep(document, json, console)
+    keep(document, json, console)
 
 
 def _arrivals(name: str) -> Arrivals:
@@ -208,17 +209,26 @@ def _check_schedule(rate: float, duration_s: float) -> None:
             raise HarnessError(f"{option} is {value:g}; it must be above zero")
 
 
-def _sizes(option: str, given: str) -> list[int]:
+def sizes_of(option: str, given: str) -> list[int]:
+    """Numbers separated by commas, ascending.
+
+    Raises:
+        HarnessError: they are none.
+    """
     try:
         return sorted(int(size) for size in given.split(","))
     except ValueError:
         raise HarnessError(f"{option} is {given!r}; write numbers, such as 1000,100000") from None
 
 
-def _keep(
+def keep(
     document: Document, json: Path | None, console: Console, rows: pl.DataFrame | None = None
 ) -> None:
-    run_id = keep_run(get_settings(), document, name=document.command, rows=rows)
+    """Keep a document in MLflow, and as JSON where a file is given."""
+    if rows is None:
+        run_id = keep_run(get_settings(), document, name=document.command)
+    else:
+        run_id = keep_evaluation(get_settings(), Evaluation(document, rows), document.command)
     console.print(f"kept in MLflow as run {run_id}", style="dim")
     if json is not None:
         write(document, json)

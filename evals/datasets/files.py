@@ -29,7 +29,7 @@ def folder_sha256(folder: Path, files: Iterable[str]) -> str:
 def read_records(path: Path, model: type[RecordT]) -> list[RecordT]:
     """The records of a JSONL file; a line that is wrong is named."""
     records: list[RecordT] = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(_lines(path), 1):
         if not line.strip():
             continue
         try:
@@ -56,10 +56,15 @@ def refuse_duplicates(path: Path, ids: Iterable[str]) -> None:
         seen.add(name)
 
 
+def _lines(path: Path) -> list[str]:
+    """The lines of a file; a text of JSON may hold other ends of line than `\\n` as they are."""
+    return path.read_text("utf-8").split("\n")
+
+
 def read_lines(path: Path) -> list[Any]:
     """The values of a JSONL file."""
     found = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(_lines(path), 1):
         if line.strip():
             try:
                 found.append(json.loads(line))

@@ -13,8 +13,16 @@ from evals.datasets.locomo import PATTERN as LOCOMO
 from evals.datasets.locomo import read_locomo
 from evals.datasets.longmemeval import read_longmemeval
 from evals.datasets.metatool import FILES as METATOOL_FILES
-from evals.datasets.metatool import read_metatool
-from evals.datasets.own import CONVERSATION_FILES, TOOL_FILES, read_conversations, read_tools
+from evals.datasets.metatool import TWO_FILES as METATOOL_TWO_FILES
+from evals.datasets.metatool import read_metatool, read_metatool_two
+from evals.datasets.own import (
+    CALL_FILES,
+    CONVERSATION_FILES,
+    TOOL_FILES,
+    read_calls,
+    read_conversations,
+    read_tools,
+)
 from evals.datasets.records import (
     SPLITS,
     CallCase,
@@ -31,10 +39,10 @@ from evals.datasets.records import (
 from evals.datasets.sealtools import CATALOGUE, read_sealtools
 
 __all__ = [
-    "CASES", "CONVERSATION_FILES", "OWN", "PUBLIC", "TOOL_FILES", "CallCase", "CallSet",
-    "CatalogueTool", "ConversationSet", "DatasetError", "DatasetInfo", "PipelineSet", "Question",
-    "ToolQuery", "ToolSet", "Turn", "folder_sha256", "load_calls", "load_conversations",
-    "load_pipeline", "load_tools",
+    "CALL_FILES", "CASES", "CONVERSATION_FILES", "OWN", "PUBLIC", "TOOL_FILES", "CallCase",
+    "CallSet", "CatalogueTool", "ConversationSet", "DatasetError", "DatasetInfo", "PipelineSet",
+    "Question", "ToolQuery", "ToolSet", "Turn", "folder_sha256", "load_calls",
+    "load_conversations", "load_pipeline", "load_tools",
 ]  # fmt: skip
 
 OWN = Path(__file__).parent
@@ -49,6 +57,7 @@ class Source(Generic[SetT]):
         kind: the set that `read` makes.
         needs: patterns of files; each must match one.
         per_tool: test requests a tool, at most, unless asked otherwise; 0 for all.
+        folder: below a data directory; None for one by the set's own name.
         installed: where a package carries the files, if it is there.
     """
 
@@ -59,15 +68,32 @@ class Source(Generic[SetT]):
     needs: tuple[str, ...]
     read: Callable[[Path], SetT]
     per_tool: int = 0
+    folder: str | None = None
     installed: Callable[[], Path | None] = lambda: None
 
     def find(self, name: str, data_dir: Path | None) -> Path | None:
         """The folder that holds all that is needed, below `data_dir` or installed."""
-        places = (data_dir / name if data_dir else None, self.installed())
+        places = (data_dir / (self.folder or name) if data_dir else None, self.installed())
         for place in places:
             if place is not None and all(any(place.glob(pattern)) for pattern in self.needs):
                 return place
         return None
+
+    def require(self, name: str, data_dir: Path | None) -> Path:
+        """The same folder, or one line that says what is missing, its licence and its place.
+
+        Raises:
+            DatasetError: it is not there.
+        """
+        folder = self.find(name, data_dir)
+        if folder is None:
+            inside = self.folder or name
+            place = data_dir / inside if data_dir else f"DIR/{inside} with --data-dir DIR"
+            raise DatasetError(
+                f"dataset {name!r} ({self.what}; {self.licence}) is not there; put "
+                f"{' and '.join(self.needs)} of {self.address} into {place}"
+            )
+        return folder
 
 
 PUBLIC: dict[str, "Source[ConversationSet] | Source[ToolSet] | Source[CallSet]"] = {
@@ -84,7 +110,7 @@ PUBLIC: dict[str, "Source[ConversationSet] | Source[ToolSet] | Source[CallSet]"]
         "chats with an assistant, a history for each question",
         "MIT",
         "https://github.com/xiaowu0162/LongMemEval",
-        ("longmemeval_[so]*.json",),
+        ("longmemeval_[som]*.json",),
         read_longmemeval,
     ),
     "metatool": Source(
@@ -95,6 +121,15 @@ PUBLIC: dict[str, "Source[ConversationSet] | Source[ToolSet] | Source[CallSet]"]
         METATOOL_FILES,
         read_metatool,
         per_tool=12,
+    ),
+    "metatool-two": Source(
+        ToolSet,
+        "requests that need two of MetaTool's plugins",
+        "MIT",
+        "https://github.com/HowieHwong/MetaTool",
+        METATOOL_TWO_FILES,
+        read_metatool_two,
+        folder="metatool",
     ),
     "seal-tools": Source(
         ToolSet,
@@ -147,7 +182,7 @@ def load_conversations(
     """Read a conversation set.
 
     Args:
-        split: `tune`, `test` or `all`; only threads with a question of the split are kept.
+        split: `tune`, `test` or `all`; only threads of users with a question of the split are kept.
         name: of a public set, or of a folder.
         data_dir: holds one folder for each dataset.
 
@@ -161,10 +196,10 @@ def load_conversations(
         data = read_conversations(find_dataset(name, CONVERSATION_FILES, data_dir))
     kept = tuple(question for question in data.questions if split in (question.split, "all"))
     _refuse_empty(name, split, len(kept), {question.split for question in data.questions})
-    wanted = {question.thread for question in kept}
+    wanted = {data.user_of(question.thread) for question in kept}
     return ConversationSet(
         info=data.info.model_copy(update={"split": split}),
-        threads={key: turns for key, turns in data.threads.items() if key in wanted},
+        threads={k: turns for k, turns in data.threads.items() if data.user_of(k) in wanted},
         questions=kept,
     )
 
@@ -204,14 +239,19 @@ def load_tools(
     )
 
 
-def load_calls(split: str = "test", *, name: str = "bfcl", data_dir: Path | None = None) -> CallSet:
+def load_calls(
+    split: str = "test", *, name: str = "calls", data_dir: Path | None = None
+) -> CallSet:
     """Read a set of calls; see `load_conversations`.
 
     Raises:
         DatasetError: missing, malformed, or without a case of the split.
     """
     _check_split(split)
-    data = _read_public(name, CallSet, data_dir)
+    if name in PUBLIC:
+        data = _read_public(name, CallSet, data_dir)
+    else:
+        data = read_calls(find_dataset(name, CALL_FILES, data_dir))
     kept = tuple(case for case in data.cases if split in (case.split, "all"))
     _refuse_empty(name, split, len(kept), {case.split for case in data.cases})
     return CallSet(info=data.info.model_copy(update={"split": split}), cases=kept)
@@ -239,14 +279,7 @@ def _read_public(name: str, kind: type[SetT], data_dir: Path | None) -> SetT:
     if source is None or source.kind is not kind:
         fitting = ", ".join(key for key, each in PUBLIC.items() if each.kind is kind)
         raise DatasetError(f"dataset {name!r} is no {kind.__name__}; public ones: {fitting}")
-    folder = source.find(name, data_dir)
-    if folder is None:
-        place = data_dir / name if data_dir else f"DIR/{name} with --data-dir DIR"
-        raise DatasetError(
-            f"dataset {name!r} ({source.what}; {source.licence}) is not there; put "
-            f"{' and '.join(source.needs)} of {source.address} into {place}"
-        )
-    read = source.read(folder)
+    read = source.read(source.require(name, data_dir))
     if not isinstance(read, kind):
         raise TypeError(f"{name} is registered as {kind.__name__} and read as {type(read)}")
     return read

@@ -16,6 +16,8 @@ FILES = (
     "longmemeval_s_cleaned.json",
     "longmemeval_s.json",
     "longmemeval_oracle.json",
+    "longmemeval_m_cleaned.json",
+    "longmemeval_m.json",
 )
 TEST_SHARE = 1 / 2  # by the hash of the question's id
 TURN_GAP_MS = 30_000  # the set dates sittings only; their turns follow one another at this distance

@@ -8,7 +8,11 @@ the two are joined.
 Requests that differ in case and punctuation only are one request, with the tools of all. A request
 is of the test split by the hash of its words, so that a request to learn from is never one to be
 measured on. A test request whose set of words overlaps that of a tuning request by `NEAR` or more
-(Jaccard) is of the category `near-duplicate`, every other one `distinct`.
+(Jaccard) is of the category `near-duplicate`, every other one `distinct`. Where a run learns from
+requests, those that mean nearly the same as one of them are told apart as well (`near.py`).
+
+`multi_tool_queries.json` has requests that need two plugins. They are a set of their own, whole in
+the test split: nothing is tuned on them.
 """
 
 from pathlib import Path
@@ -21,6 +25,7 @@ from evals.datasets.records import CatalogueTool, DatasetError, ToolQuery, ToolS
 
 FILES = ("queries.csv", "plugin_des.json")
 LONGER = "plugin_info.json"
+TWO_FILES = ("multi_tool_queries.json", FILES[1])
 TEST_SHARE = 1 / 3
 NEAR = 0.7
 
@@ -31,28 +36,57 @@ def read_metatool(folder: Path) -> ToolSet:
     Raises:
         DatasetError: a file is not in the format, or a request names an unknown plugin.
     """
-    described = {name: str(text) for name, text in read_json(folder / FILES[1]).items()}
-    longer = _longer(folder / LONGER)
+    queries = _queries(folder / FILES[0], set(_described(folder)))
+    return _tool_set("metatool", folder, FILES, queries)
+
+
+def read_metatool_two(folder: Path) -> ToolSet:
+    """Read the plugins and the requests that need two of them.
+
+    Raises:
+        DatasetError: a file is not in the format, or a request names an unknown plugin.
+    """
+    path = folder / TWO_FILES[0]
+    known = set(_described(folder))
+    queries: dict[str, ToolQuery] = {}
+    try:
+        for number, item in enumerate(read_json(path), 1):
+            query = ToolQuery(
+                id=f"two{number:04d}", split="test", text=item["query"], tools=tuple(item["tool"])
+            )
+            if unknown := sorted(set(query.tools) - known):
+                raise DatasetError(
+                    f"{path}: request {number}: tool {unknown[0]!r} is not in {FILES[1]}"
+                )
+            queries.setdefault(" ".join(words_of(query.text)), query)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DatasetError(f"{path}: not in MetaTool's format: {error!r}") from None
+    return _tool_set("metatool-two", folder, TWO_FILES, tuple(queries.values()))
+
+
+def _tool_set(
+    name: str, folder: Path, files: tuple[str, ...], queries: tuple[ToolQuery, ...]
+) -> ToolSet:
+    described, longer = _described(folder), _longer(folder / LONGER)
     tools = tuple(
-        CatalogueTool(
-            name=name,
-            description=" ".join(filter(None, (text, longer.get(name)))),
-            parameters={"type": "object", "properties": {}},
-        )
-        for name, text in described.items()
+        CatalogueTool(name=tool, description=" ".join(filter(None, (text, longer.get(tool)))))
+        for tool, text in described.items()
     )
-    queries = _queries(folder / FILES[0], set(described))
-    enriched = sum(name in longer for name in described)
+    enriched = sum(tool in longer for tool in described)
     return ToolSet(
         info=info_of(
-            "metatool",
+            name,
             folder,
-            [*FILES, *([LONGER] if longer else [])],
+            [*files, *([LONGER] if longer else [])],
             descriptions=f"longer for {enriched} of {len(tools)}",
         ),
         tools=tools,
         queries=queries,
     )
+
+
+def _described(folder: Path) -> dict[str, str]:
+    return {name: str(text) for name, text in read_json(folder / FILES[1]).items()}
 
 
 def _longer(path: Path) -> dict[str, str]:

@@ -21,7 +21,11 @@ class Record(BaseModel):
 
 
 class Turn(Record):
-    """One message of a conversation; `sent_at` is in milliseconds UTC."""
+    """One message of a conversation; `sent_at` is in milliseconds UTC.
+
+    `user` is whose thread it is where somebody has several: what is said in one of them can be
+    found from the others.
+    """
 
     id: str
     thread: str
@@ -29,18 +33,23 @@ class Turn(Record):
     text: str
     sent_at: int
     speaker: str | None = None
+    user: str | None = None
 
 
 class Question(Record):
-    """A question about a conversation and the messages that hold its answer."""
+    """A question about a conversation and the messages that hold its answer.
+
+    `asked_at` is in milliseconds UTC: what was said later can't be found. None asks after the end.
+    """
 
     id: str
     thread: str
     split: Split
-    category: str = Field(min_length=1)
+    category: str = Field("question", min_length=1)
     text: str
     evidence: tuple[str, ...]
-    answer: str
+    answer: str = ""
+    asked_at: int | None = None
 
 
 class CatalogueTool(Record):
@@ -48,7 +57,7 @@ class CatalogueTool(Record):
 
     name: str
     description: str
-    parameters: dict[str, Any]
+    parameters: dict[str, Any] = {"type": "object", "properties": {}}
 
 
 class ToolQuery(Record):
@@ -82,6 +91,10 @@ class ConversationSet(Record):
     info: DatasetInfo
     threads: dict[str, tuple[Turn, ...]]
     questions: tuple[Question, ...]
+
+    def user_of(self, thread: str) -> str:
+        """Whose thread it is; one that names nobody is its own user's only one."""
+        return self.threads[thread][0].user or thread
 
 
 class ToolSet(Record):

@@ -27,8 +27,9 @@ from evals.sections import section_of
 from evals.tasks.result import Evaluation
 from evals.tasks.retrieval import evaluate_retrieval
 from evals.tasks.tools import evaluate_tools
-from evals.tracking import keep_run
+from evals.tracking import keep_evaluation, keep_run
 from harness.client import ChatClient
+from harness.llm.models import resolve_model
 from harness.local.supervisor import Stack
 from harness.models import Status
 from harness.services import Services, build_services
@@ -167,9 +168,15 @@ def _conclude(
     file = write_report(
         settings.home / "reports" / "demo.html", "The demo", sections, "harness demo"
     )
-    keep_run(settings, talked, name="demo", files={"report.html": file.read_text("utf-8")})
+    keep_run(
+        settings,
+        talked,
+        name="demo",
+        files={"report.html": file.read_text("utf-8")},
+        models=[resolve_model(None, settings)],
+    )
     for part in parts:
-        keep_run(settings, part.document, name=f"demo: {part.document.command}", rows=part.rows)
+        keep_evaluation(settings, part, f"demo: {part.document.command}")
     if json is not None:
         write_document(talked, json)
         console.print(f"figures    {json}")

@@ -11,6 +11,7 @@ from evals.figures import Document, Figure, figure, interval_figure
 from evals.journal import Journal
 from evals.recorded import MessageRecord
 from evals.statistics import bootstrap, mean_interval, quantile_statistic
+from harness.llm.models import ModelSpec
 
 T = TypeVar("T")
 
@@ -22,6 +23,7 @@ class Evaluation:
     Attributes:
         records: of the messages behind the rows, by their `message_key`, to trace them.
         scores: which columns say how good an answer was.
+        models: that answered, whose prompt templates are kept.
     """
 
     document: Document
@@ -29,6 +31,7 @@ class Evaluation:
     journal: Journal | None = None
     records: tuple[MessageRecord, ...] = ()
     scores: tuple[str, ...] = ()
+    models: tuple[ModelSpec, ...] = ()
 
 
 def spread_evenly(samples: Sequence[T], limit: int | None) -> list[T]:

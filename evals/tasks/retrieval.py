@@ -1,8 +1,9 @@
 """Retrieval: does what the pipeline gathers for a question hold the messages that answer it?
 
-Conversations go through the store as threads of a fresh user each, and into memory by the function
-that the pipeline itself calls. Each question is then asked in a new thread of that user through the
-production `ContextGatherer.gather`, and the memories that it would show are scored.
+Conversations go through the store as threads of fresh users, one each unless the set says whose
+they are, and into memory by the function that the pipeline itself calls. Each question is then
+asked in a new thread of that user through the production `ContextGatherer.gather`, with memory as
+it was then where the set says when, and the memories that it would show are scored.
 """
 
 import time
@@ -44,12 +45,12 @@ TIMEOUT_S = 30.0
 
 @dataclass(frozen=True)
 class _Written:
-    """A conversation in the store, and the thread that its questions are asked in."""
+    """A user's threads in the store, and the one that questions about them are asked in."""
 
     user_id: str
     asking_thread: str
     stored_id: dict[str, str]
-    session: dict[str, int]  # by stored id
+    session: dict[str, str]  # by stored id
 
 
 def eval_settings(settings: Settings) -> Settings:
@@ -81,22 +82,21 @@ async def evaluate_retrieval(
     gatherer = ContextGatherer(services.live, services.memory, settings)
     questions = plan.select(data.questions)
     threads = _threads_of(data, questions)
-    turns = sum(len(thread) for thread in threads.values())
+    texts = {turn.id: turn.text for thread in threads.values() for turn in thread}
+    turns = len(texts)
     journal = plan.open_journal(TASK, settings, data.info, console)
     console.print(f"retrieval: writing and indexing {turns} messages of {len(threads)} threads")
     run = uuid.uuid4().hex[:12]
-    users = {key: f"eval-{run}-{key}" for key in threads}
+    users = {key: f"eval-{run}-{data.user_of(key)}" for key in threads}
     try:
-        written = {
-            key: await _write(services, users[key], thread) for key, thread in threads.items()
-        }
+        written = await _write(services, threads, users)
         indexed_s = time.perf_counter() - started
 
         async def measure(question: Question, _seed: int) -> Row:
-            return await _ask(gatherer, written[question.thread], question, threads)
+            return await _ask(gatherer, written[question.thread], question, texts)
 
         def failed(question: Question) -> Row:
-            return _columns(question, threads, dict.fromkeys(METRICS, 0.0))
+            return _columns(question, texts, dict.fromkeys(METRICS, 0.0))
 
         rows = await run_samples(
             questions,
@@ -110,7 +110,7 @@ async def evaluate_retrieval(
     finally:
         if journal is not None:
             journal.close()
-        for user_id in users.values():
+        for user_id in set(users.values()):
             await services.memory.forget_user(user_id)
     figures = _figures(rows) | {
         "indexed_per_s": figure(turns / indexed_s, "messages/s", turns),
@@ -138,12 +138,38 @@ async def evaluate_retrieval(
 def _threads_of(
     data: ConversationSet, questions: Sequence[Question]
 ) -> dict[str, tuple[Turn, ...]]:
-    wanted = {question.thread for question in questions}
-    return {key: turns for key, turns in data.threads.items() if key in wanted}
+    wanted = {data.user_of(question.thread) for question in questions}
+    return {key: turns for key, turns in data.threads.items() if data.user_of(key) in wanted}
 
 
-async def _write(services: Services, user_id: str, turns: tuple[Turn, ...]) -> _Written:
-    """Put a conversation into the store and into memory, as if it had been had."""
+async def _write(
+    services: Services, threads: dict[str, tuple[Turn, ...]], users: dict[str, str]
+) -> dict[str, _Written]:
+    """Put conversations into the store and into memory, as if they had been had.
+
+    Args:
+        services: the production parts.
+        threads: the conversations.
+        users: whose each thread is.
+
+    Returns:
+        The place of each thread; threads of one user share it.
+    """
+    places: dict[str, _Written] = {}
+    for thread, turns in threads.items():
+        user_id = users[thread]
+        if user_id not in places:
+            asking = await services.store.create_thread(user_id=user_id, title="questions")
+            places[user_id] = _Written(user_id, asking, {}, {})
+        stored = await _write_thread(services, user_id, turns)
+        places[user_id].stored_id.update(zip((turn.id for turn in turns), stored, strict=True))
+        sittings = (f"{thread}:{number}" for number in sessions_of(turns))
+        places[user_id].session.update(zip(stored, sittings, strict=True))
+    return {thread: places[users[thread]] for thread in threads}
+
+
+async def _write_thread(services: Services, user_id: str, turns: tuple[Turn, ...]) -> list[str]:
+    """Write and index one conversation; answers the ids that its messages got."""
     thread_id = await services.store.create_thread(user_id=user_id, title=turns[0].thread)
     stored: list[str] = []
     for start in range(0, len(turns), IMPORT_BATCH):
@@ -159,22 +185,19 @@ async def _write(services: Services, user_id: str, turns: tuple[Turn, ...]) -> _
             thread_id, before_order=answer[-1][1] + 1, limit=len(batch)
         )
         await services.memory.index(user_id, thread_id, read)
-    return _Written(
-        user_id=user_id,
-        asking_thread=await services.store.create_thread(user_id=user_id, title="questions"),
-        stored_id={turn.id: stored[index] for index, turn in enumerate(turns)},
-        session=dict(zip(stored, sessions_of(turns), strict=True)),
-    )
+    return stored
 
 
 async def _ask(
     gatherer: ContextGatherer,
     place: _Written,
     question: Question,
-    threads: dict[str, tuple[Turn, ...]],
+    texts: dict[str, str],
 ) -> Row:
     started = time.perf_counter()
-    gathered = await gatherer.gather(place.user_id, place.asking_thread, 0, question.text)
+    gathered = await gatherer.gather(
+        place.user_id, place.asking_thread, 0, question.text, sent_before=question.asked_at
+    )
     gather_ms = (time.perf_counter() - started) * 1000
     ranked = [hit.id for hit in gathered.memories]
     if not ranked:
@@ -182,12 +205,12 @@ async def _ask(
     gold = [place.stored_id[message] for message in question.evidence]
     scores = ranking_scores(ranked, gold)
     scores["session_recall@10"] = coverage(
-        [str(place.session[found]) for found in ranked if found in place.session],
-        [str(place.session[message]) for message in gold],
+        [place.session[found] for found in ranked if found in place.session],
+        [place.session[message] for message in gold],
     )
     first = next((rank for rank, found in enumerate(ranked, 1) if found in gold), None)
     named = {stored: name for name, stored in place.stored_id.items()}
-    return _columns(question, threads, scores) | {
+    return _columns(question, texts, scores) | {
         "found": [named.get(found, found) for found in ranked],
         "first_rank": first,
         "gather_ms": gather_ms,
@@ -196,14 +219,12 @@ async def _ask(
     }
 
 
-def _columns(
-    question: Question, threads: dict[str, tuple[Turn, ...]], scores: dict[str, float]
-) -> Row:
-    texts = [turn.text for turn in threads[question.thread] if turn.id in question.evidence]
+def _columns(question: Question, texts: dict[str, str], scores: dict[str, float]) -> Row:
+    evidence = [texts[message] for message in question.evidence]
     return {
         "thread": question.thread,
         "category": question.category,
-        "words": "shared" if shared_stems(question.text, texts) else "none",
+        "words": "shared" if shared_stems(question.text, evidence) else "none",
         "question": question.text,
         "gold": list(question.evidence),
         "found": [],

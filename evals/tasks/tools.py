@@ -2,7 +2,8 @@
 
 The selector is that of the pipeline, given the catalogue of the dataset; no language model and no
 service takes part. The tools have descriptions and no examples, so this is zero-shot unless it is
-given exemplars: requests of another split, with their tools.
+given exemplars: requests of another split, with their tools. Those that are much like one are then
+told apart, and what is right of the others is a figure of its own.
 """
 
 import time
@@ -15,6 +16,7 @@ from rich.console import Console
 
 from evals.clusters import cluster_labels
 from evals.datasets.loader import ToolQuery, ToolSet
+from evals.datasets.near import near_duplicates
 from evals.embedding import embedder_engines
 from evals.figures import Figure, build_document, figure, interval_figure, public_settings
 from evals.journal import Row
@@ -29,6 +31,7 @@ from evals.tasks.result import (
     mean_figures,
     sample_settings,
 )
+from harness.context.embeddings import CachedEmbedder
 from harness.models import Effect
 from harness.services import Services
 from harness.tools.exemplars import votes_of
@@ -83,6 +86,8 @@ async def evaluate_tools(
             repeats=plan.repeats,
             journal=journal,
         )
+    if exemplars:
+        rows = await _compared(rows, [text for text, _ in exemplars], embedder)
     figures = _figures(rows) | {"seconds": figure(time.perf_counter() - started, "s")}
     record = public_settings(settings) | sample_settings(
         requests=len(queries),
@@ -129,6 +134,14 @@ def exemplars_of(data: ToolSet, most: int) -> list[tuple[str, str]]:
                 taken[tool] += 1
                 found.append((query.text, tool))
     return found
+
+
+async def _compared(
+    rows: pl.DataFrame, learned: Sequence[str], embedder: CachedEmbedder
+) -> pl.DataFrame:
+    """The rows with a column that tells those whose request is much like one learned from."""
+    near = await near_duplicates(rows["query"].to_list(), learned, embedder)
+    return rows.with_columns(pl.Series("near_duplicate", near, pl.Boolean))
 
 
 async def _select(selector: ToolSelector, query: ToolQuery, offered: int, votes: Votes) -> Row:
@@ -214,6 +227,8 @@ def _figures(rows: pl.DataFrame) -> dict[str, Figure]:
         if part.height < needing.height:
             means = mean_figures(part, ["top1", "top3"])
             figures |= {f"{name}_{category}": mean for name, mean in means.items()}
+    if "near_duplicate" in rows.columns:
+        figures |= _unseen_figures(needing)
     figures |= mean_figures(needing, ["offered_recall"])
     figures |= mean_figures(rows, ["accuracy"])
     figures |= {
@@ -221,3 +236,14 @@ def _figures(rows: pl.DataFrame) -> dict[str, Figure]:
         for name, statistic in whole.items()
     }
     return figures | latency_figures(rows, "select_ms", "select") | failure_figure(rows)
+
+
+def _unseen_figures(needing: pl.DataFrame) -> dict[str, Figure]:
+    """How many requests are much like an exemplar, and what is right of the others."""
+    unseen = needing.filter(~pl.col("near_duplicate"))
+    near = needing.height - unseen.height
+    figures = {"near_duplicates": figure(near, "requests", needing.height)}
+    if unseen.height:
+        means = mean_figures(unseen, ["top1", "top3"])
+        figures |= {f"{name}_unseen": mean for name, mean in means.items()}
+    return figures

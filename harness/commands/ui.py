@@ -19,6 +19,7 @@ def ui(
     from harness.errors import HarnessError
     from harness.local.ports import is_free
     from harness.settings import get_settings
+    from harness.telemetry.logs import redact
 
     if not is_free(port):
         raise HarnessError(f"port {port} is taken", "Give another one with --port")
@@ -29,7 +30,7 @@ def ui(
         raise HarnessError(f"there are no runs in {store}", "Run `harness eval …` or `make demo`")
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    typer.echo(f"http://127.0.0.1:{port} over {store}; Ctrl-C stops it")
+    typer.echo(f"http://127.0.0.1:{port} over {redact(store)}; Ctrl-C stops it")
     env = {
         # Its job runner doubles the time to start and the memory.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

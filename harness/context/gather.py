@@ -66,6 +66,7 @@ class ContextGatherer:
         *,
         model: str | None = None,
         preferences_version: int | None = None,
+        sent_before: int | None = None,
     ) -> GatheredContext:
         """The context of a message.
 
@@ -76,6 +77,8 @@ class ContextGatherer:
             text: the message itself.
             model: the name of the one that is to answer; None for the default.
             preferences_version: the one that `begin` answered; without it they are read anew.
+            sent_before: memory as it was at that time, in milliseconds UTC, for a message of the
+                past; None for all of it.
 
         Raises:
             UnknownModel: no setting describes the model.
@@ -88,7 +91,9 @@ class ContextGatherer:
             self._summary(spec, thread_id, before_order),
             # More than wanted: those that the history shows anyway drop out.
             self._memory.retrieve(
-                text, settings.memory_hits + settings.history_messages, Scope(user_id=user_id)
+                text,
+                settings.memory_hits + settings.history_messages,
+                Scope(user_id=user_id, sent_before=sent_before),
             ),
             self._documents(text),
             asyncio.to_thread(self._counter_of, spec.model),  # its tables may have to be read

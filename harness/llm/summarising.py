@@ -13,6 +13,7 @@ from harness.llm.completion import Limits, complete
 from harness.llm.errors import ModelUnavailable
 from harness.llm.models import ModelSpec
 from harness.models import Message, ThreadSummary, Usage
+from harness.settings import Settings
 
 SYSTEM = (
     "You keep the memory of a chat. Write its summary anew so that it also covers the new "
@@ -54,20 +55,17 @@ async def write_summary(
         ModelError: the model gave no summary.
     """
     settings = clients.settings
-    system = SYSTEM.format(words=int(settings.summary_tokens * WORDS_PER_TOKEN))
-    frame = counter.count(system + _asked(before, [])) + 2 * MESSAGE_TOKENS + ANSWER_TOKENS
+    empty = summary_messages(settings, before, [])
+    around = "".join(str(message.get("content")) for message in empty)
+    frame = counter.count(around) + 2 * MESSAGE_TOKENS + ANSWER_TOKENS
     room = min(MOST_TOKENS, spec.context_tokens - settings.summary_tokens - frame)
     longest = int(room * LONGEST_SHARE)
     lines = [cut(_line(message), longest, counter) for message in messages]
     covered = covered_next([counter.count(line) + LINE_BREAK_TOKENS for line in lines], room)
-    prompt: list[ChatCompletionMessageParam] = [
-        {"role": "system", "content": system},
-        {"role": "user", "content": _asked(before, lines[:covered])},
-    ]
     completion = await complete(
         clients.get(spec),
         spec,
-        prompt,
+        summary_messages(settings, before, lines[:covered]),
         _ignore,
         Limits(first_s=settings.model_timeout_s, stall_s=settings.model_stall_s),
         max_tokens=settings.summary_tokens,
@@ -79,6 +77,23 @@ async def write_summary(
     through = messages[covered - 1].order
     summary = ThreadSummary(text=text, through_order=through, model=spec.name)
     return Written(summary=summary, usage=completion.usage)
+
+
+def summary_messages(
+    settings: Settings, before: ThreadSummary | None, lines: Sequence[str]
+) -> list[ChatCompletionMessageParam]:
+    """The prompt of a summary.
+
+    Args:
+        settings: say how long it may be.
+        before: the summary so far.
+        lines: the new messages, quoted.
+    """
+    system = SYSTEM.format(words=int(settings.summary_tokens * WORDS_PER_TOKEN))
+    return [
+        {"role": "system", "content": system},
+        {"role": "user", "content": _asked(before, lines)},
+    ]
 
 
 def _asked(before: ThreadSummary | None, lines: Sequence[str]) -> str:

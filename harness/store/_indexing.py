@@ -33,9 +33,10 @@ class ThreadLength(Domain):
 
 
 class UserRow(Domain):
-    """A user who has ever been here."""
+    """A user who has ever been here; `name` as their identity provider gave it."""
 
     subject: str
+    name: str | None = None
 
 
 class Indexing(Calls):
@@ -82,8 +83,13 @@ class Indexing(Calls):
 
     async def users(self) -> AsyncIterator[str]:
         """Every user's id."""
-        async for row in self._rows(Page[UserRow], "users:list", {}):
+        async for row in self.people():
             yield row.subject
+
+    async def people(self) -> AsyncIterator[UserRow]:
+        """Every user."""
+        async for row in self._rows(Page[UserRow], "users:list", {}):
+            yield row
 
     async def threads_of(self, user_id: str) -> AsyncIterator[ThreadLength]:
         """Every thread of a user; one that changes meanwhile may come twice."""

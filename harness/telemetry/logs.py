@@ -19,6 +19,7 @@ _SECRET_TEXT = re.compile(
     r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"  # a JWT
     r"|\b(?:sk|signkey|ak|mt|oat|m2m)[-_][\w-]{12,}"  # OpenAI's, Inngest's and Clerk's keys
     r"|(?<=Bearer )[^\s\"']+|(?<=Convex )[^\s\"']*\|[^\s\"']+"
+    r"|(?<=://)[^/\s\"'@]+(?=@)"  # who a URL signs in as
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----"
 )
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from harness.errors import HarnessError
 from harness.models import Effect
-from harness.tools._arguments import Check, WrongArguments, model_check
+from harness.tools._arguments import Check, WrongArguments, model_check, schema_check
 from harness.tools._schema import model_schema, result_schema, with_choices
 from harness.tools.context import ToolContext
 
@@ -161,6 +161,18 @@ def tool(
         return Tool(spec, function, check, choices or {})
 
     return register
+
+
+def schema_tool(spec: ToolSpec, function: Callable[..., Any]) -> Tool:
+    """A tool whose calls are checked against the JSON Schema of its spec.
+
+    Raises:
+        HarnessError: the spec's parameters are none.
+    """
+    try:
+        return Tool(spec, function, schema_check(spec.parameters), {})
+    except WrongArguments as error:
+        raise HarnessError(f"the parameters of {spec.name}: {error}") from error
 
 
 class Registry:

@@ -255,6 +255,17 @@ async def test_other_requests_are_passed_on(caching):
         assert (cache.hits, cache.misses) == (0, 0)
 
 
+async def test_two_runs_at_the_same_time_share_one_folder(caching, model):
+    model.script = [f"day {number}" for number in range(20)]
+    async with caching() as (_, one), caching() as (_, other):
+        asked = [_stream(client, salt=str(n)) for n in range(8) for client in (one, other)]
+        await asyncio.gather(*asked)
+    async with caching() as (cache, client):
+        answers = [await _stream(client, salt=str(number)) for number in range(8)]
+        assert (cache.hits, cache.misses) == (8, 0)
+    assert len(set(answers)) == 8
+
+
 def test_a_torn_file_is_no_answer(tmp_path):
     store = AnswerStore(tmp_path)
     kept = KeptAnswer(content_type="text/plain", body="x", first_ms=None, duration_ms=1)

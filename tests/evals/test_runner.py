@@ -9,6 +9,7 @@ from rich.console import Console
 from evals import runner
 from evals.journal import Journal
 from evals.runner import Measuring, failures, run_samples, seed_of, write_rows
+from harness.llm.errors import ModelRateLimited, ModelRefused, ModelUnavailable
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,51 @@ async def test_rows_survive_parquet(console, tmp_path):
 @pytest.fixture
 def at_once(monkeypatch):
     monkeypatch.setattr(runner, "RETRY_PAUSES_S", (0.0, 0.0))
+
+
+@pytest.fixture
+def paused(monkeypatch):
+    """The pauses that were made, none of which takes any time."""
+    made = []
+
+    async def sleep(seconds):
+        made.append(seconds)
+
+    monkeypatch.setattr(runner.asyncio, "sleep", sleep)
+    return made
+
+
+async def test_a_model_s_server_is_waited_for_as_long_as_it_asks(console, paused):
+    left = [ModelRateLimited("busy", 30.0), ModelUnavailable("down")]
+
+    async def measure(_):
+        if left:
+            raise left.pop(0)
+        return {"score": 1.0}
+
+    rows = await _run(measure, console, in_flight=1)
+    assert rows["error"].null_count() == len(ITEMS)
+    assert rows["tries"][0] == 3
+    assert paused == [30.0, runner.RETRY_PAUSES_S[1]]
+
+
+async def test_a_server_that_asks_for_too_long_a_pause_is_not_waited_for(console, paused):
+    async def measure(item):
+        if item.id == "s2":
+            raise ModelRateLimited("come back tomorrow", 86_400.0)
+        return {"score": 1.0}
+
+    rows = await _run(measure, console)
+    assert failures(rows) == ["1 × ModelRateLimited: come back tomorrow"]
+    assert not paused
+
+
+async def test_a_model_that_refuses_is_not_asked_again(console, paused):
+    async def measure(_):
+        raise ModelRefused("no such model")
+
+    rows = await _run(measure, console)
+    assert set(rows["tries"]) == {1}
 
 
 async def test_an_error_that_may_pass_is_tried_again(console, at_once):

@@ -1,9 +1,20 @@
+from pathlib import Path
+
 import polars as pl
 import pytest
 
 from evals.datasets.loader import DatasetInfo
 from evals.figures import Figure, build_document, figure
-from evals.tracking import connect, keep_run, newest_of_each, read_run
+from evals.tasks.result import Evaluation
+from evals.tracking import (
+    connect,
+    global_tracking,
+    keep_evaluation,
+    keep_run,
+    newest_of_each,
+    read_run,
+    tracking_uri,
+)
 from harness.errors import HarnessError
 
 
@@ -93,3 +104,50 @@ def test_an_unknown_run_is_named_in_one_line(settings):
     with pytest.raises(HarnessError, match="'nope'") as raised:
         read_run(settings, "nope")
     assert "\n" not in str(raised.value)
+
+
+def test_mlflows_own_address_is_put_back(settings, monkeypatch):
+    import mlflow
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    before = mlflow.get_tracking_uri()
+    with global_tracking(settings):
+        assert mlflow.get_tracking_uri() == tracking_uri(settings) != before
+    assert mlflow.get_tracking_uri() == before
+
+
+def test_an_address_is_named_without_who_signs_in_there(settings, monkeypatch):
+    store = f"sqlite://somebody:hidden-word@/{(settings.home / 'mlflow.db').resolve()}"
+    monkeypatch.setattr("evals.tracking.tracking_uri", lambda _: store)
+    monkeypatch.setattr("evals.tracking.connect", lambda _: connect_to(settings))
+    with pytest.raises(HarnessError) as raised:
+        read_run(settings, "nope")
+    assert "hidden-word" not in str(raised.value)
+
+
+def connect_to(settings):
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=f"sqlite:///{(settings.home / 'mlflow.db').resolve()}")
+
+
+def test_an_evaluation_keeps_its_plots_as_pictures_and_in_a_page(settings):
+    rows = pl.DataFrame(
+        {
+            "gold": [["a"], ["b"]],
+            "chosen": ["b", "b"],
+            "confidence": [0.8, 0.9],
+            "correct": [0.0, 1.0],
+            "error": [None, None],
+        },
+        schema_overrides={"error": pl.String},
+    )
+    document = build_document("eval tools", {"top1": figure(0.5, "")}, {})
+    run_id = keep_evaluation(settings, Evaluation(document, rows), "drawn")
+    client = connect(settings)
+    names = {each.path for each in client.list_artifacts(run_id)}
+    assert {"figures.json", "report.html", "rows.parquet", "plots"} <= names
+    plots = {each.path for each in client.list_artifacts(run_id, "plots")}
+    assert plots == {"plots/confusion.svg", "plots/calibration.svg"}
+    drawn = Path(client.download_artifacts(run_id, "plots/confusion.svg")).read_text("utf-8")
+    assert drawn.startswith("<svg")

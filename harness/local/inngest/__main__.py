@@ -16,6 +16,7 @@ from harness.local.inngest.journal import Journal, JournalError
 from harness.settings import get_settings
 
 HOST = "127.0.0.1"
+HOUR_MS = 3_600_000
 
 
 class _Server(uvicorn.Server):
@@ -80,6 +81,12 @@ def _options(arguments: list[str] | None) -> tuple[int, Options]:
         help="the first time between attempts, doubled up to eightfold, instead of Inngest's table",
     )
     parser.add_argument(
+        "--retention-hours",
+        type=_hours,
+        default=settings.inngest_retention_hours,
+        help="how long a run is kept after its end",
+    )
+    parser.add_argument(
         "--sdk-url",
         action="append",
         default=[],
@@ -87,16 +94,30 @@ def _options(arguments: list[str] | None) -> tuple[int, Options]:
         help="an app's serve address, made to register as soon as it is up; may be repeated",
     )
     parser.add_argument("--signing-key", help="signed mode; without it, development mode")
+    parser.add_argument(
+        "--signing-key-fallback", help="good as well, while apps change from one key to the other"
+    )
     parser.add_argument("--event-key", help="the only key events are accepted with")
     found = parser.parse_args(arguments)
+    if found.signing_key_fallback and not found.signing_key:
+        parser.error("--signing-key-fallback stands beside --signing-key: give both or neither")
     return found.port, Options(
         db=found.db,
         backoff_ms=found.backoff_ms,
         signing_key=found.signing_key,
+        signing_key_fallback=found.signing_key_fallback,
         event_key=found.event_key,
         synchronous=settings.sqlite_synchronous,
         sdk_urls=tuple(found.sdk_url),
+        retention_ms=int(found.retention_hours * HOUR_MS),
     )
+
+
+def _hours(text: str) -> float:
+    hours = float(text)
+    if not 0 < hours < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no number of hours above zero")
+    return hours
 
 
 if __name__ == "__main__":

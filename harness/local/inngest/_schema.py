@@ -1,7 +1,8 @@
 """The tables of the journal and the statements that write them."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
+# Of version 1; a new database is upgraded like an old one.
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
@@ -90,6 +91,24 @@ CREATE TABLE attempts (
 CREATE INDEX attempts_by_run ON attempts (run_id);
 """
 
+# What brings a database of an older version to the next one.
+UPGRADES = {
+    1: """
+-- Throttles and rate limits: when the next of a key would come at an even pace, in microseconds.
+CREATE TABLE limits (name TEXT PRIMARY KEY, arrival INTEGER NOT NULL) WITHOUT ROWID;
+
+-- What the engine has to say of a run, beside what its steps did.
+CREATE TABLE notes (
+    run_id TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    name TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    text TEXT NOT NULL
+);
+CREATE INDEX notes_by_run ON notes (run_id);
+""",
+}
+
 PUT_APP = "INSERT OR REPLACE INTO apps (id, url, sdk, functions, synced_at) VALUES (?, ?, ?, ?, ?)"
 RETIRE_FUNCTIONS = "UPDATE functions SET active = 0 WHERE app_id = ?"
 PUT_FUNCTION = "INSERT OR REPLACE INTO functions (id, app_id, config, active) VALUES (?, ?, ?, 1)"
@@ -99,6 +118,7 @@ ADD_RUN = (
     " VALUES (?, ?, ?, 'RUNNING', ?, ?, ?)"
 )
 SET_PARALLEL = "UPDATE runs SET parallel = 1, race = race OR ? WHERE id = ?"
+START_RUN = "UPDATE runs SET started_at = ? WHERE id = ?"
 END_RUN = "UPDATE runs SET status = ?, started_at = ?, ended_at = ?, output = ? WHERE id = ?"
 ADD_STEP = (
     "INSERT INTO steps (run_id, hash, name, op, memo, failed, attempts, queued_at, started_at,"
@@ -114,3 +134,6 @@ ADD_ATTEMPT = (
     "INSERT INTO attempts (run_id, hash, name, attempt, started_at, ended_at, error)"
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
+PUT_LIMIT = "INSERT OR REPLACE INTO limits (name, arrival) VALUES (?, ?)"
+DROP_LIMITS = "DELETE FROM limits WHERE arrival < ?"
+ADD_NOTE = "INSERT INTO notes (run_id, hash, name, at, text) VALUES (?, ?, ?, ?, ?)"

@@ -40,8 +40,8 @@ def signed(handler: Handler) -> Handler:
     """Let in only who knows the signing key, where there is one."""
 
     async def checked(request: Request) -> Response:
-        key = engine_of(request).options.signing_key
-        if key and not signing.authorized(request.headers.get("authorization"), key):
+        keys = engine_of(request).options.signing_keys
+        if keys and not signing.authorized(request.headers.get("authorization"), keys):
             return reply({"error": "the signing key is wrong or missing"}, 401)
         return await handler(request)
 

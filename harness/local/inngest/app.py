@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from harness.local.inngest import api, graphql, inspection
+from harness.local.inngest import api, control, graphql, inspection, page
 from harness.local.inngest.engine import Engine, Options
 from harness.local.inngest.journal import JournalError
 
@@ -44,11 +44,12 @@ def create_app(
 
     return Starlette(
         routes=[
-            Route("/", _root, methods=["GET"]),
             Route("/health", _health, methods=["GET"]),
             *api.ROUTES,
             *inspection.ROUTES,
+            *control.ROUTES,
             *graphql.ROUTES,
+            *page.ROUTES,
         ],
         lifespan=lifespan,
     )
@@ -56,11 +57,3 @@ def create_app(
 
 async def _health(request: Request) -> Response:
     return api.reply({"status": 200, "message": "OK"})
-
-
-async def _root(request: Request) -> Response:
-    machine = api.engine_of(request).machine
-    apps: dict[str, list[str]] = {}
-    for function in machine.active.values():
-        apps.setdefault(function.app_id, []).append(function.id)
-    return api.reply({"engine": "harness", "apps": apps, "unfinished_runs": len(machine.runs)})

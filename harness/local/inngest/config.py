@@ -1,5 +1,6 @@
 """What an app says of its functions when it registers, and what of that is refused."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,20 +9,22 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from harness.local.inngest._times import parse_duration
 from harness.local.inngest.expressions import Expression, ExpressionError, compile_expression
+from harness.local.inngest.flow.concurrency import Concurrency, parse_concurrency
+from harness.local.inngest.flow.idempotency import Idempotency, parse_idempotency
+from harness.local.inngest.flow.priority import Priority, parse_priority
+from harness.local.inngest.flow.rate_limit import RateLimit, parse_rate_limit
+from harness.local.inngest.flow.singleton import Singleton, parse_singleton
+from harness.local.inngest.flow.throttle import Throttle, parse_throttle
+from harness.local.inngest.flow.timeouts import Timeouts, parse_timeouts
 
 DEFAULT_RETRIES = 4
 MAX_RETRIES = 20
-MAX_CONCURRENCY_LIMITS = 2
+MAX_TRIGGERS = 10
 
+_WILDCARD = re.compile(r"[^*]+[/.]\*")
 _UNSUPPORTED = {
     "batchEvents": "event batching (batch_events)",
     "debounce": "debouncing (debounce)",
-    "idempotency": "an idempotency key (idempotency)",
-    "priority": "priorities (priority)",
-    "rateLimit": "rate limits (rate_limit)",
-    "singleton": "singletons (singleton)",
-    "throttle": "throttling (throttle)",
-    "timeouts": "timeouts (timeouts)",
 }
 
 
@@ -31,7 +34,11 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class Trigger:
-    """An event that starts a function, where its expression is true."""
+    """An event that starts a function, where its expression is true.
+
+    Attributes:
+        event: its name, or the beginning of names with a `*` in place of the rest.
+    """
 
     event: str
     expression: Expression | None
@@ -47,17 +54,8 @@ class Cancel:
 
 
 @dataclass(frozen=True)
-class Concurrency:
-    """At most `limit` steps of one key execute at once, counted over the scope."""
-
-    limit: int
-    scope: str
-    key: Expression | None
-
-
-@dataclass(frozen=True)
 class Function:
-    """A registered function."""
+    """A registered function; its settings are described in `flow/`."""
 
     id: str
     app_id: str
@@ -65,8 +63,18 @@ class Function:
     url: str
     retries: int
     triggers: tuple[Trigger, ...]
-    cancels: tuple[Cancel, ...]
-    concurrency: tuple[Concurrency, ...]
+    cancels: tuple[Cancel, ...] = ()
+    concurrency: tuple[Concurrency, ...] = ()
+    rate_limits: tuple[RateLimit | Idempotency, ...] = ()
+    throttle: Throttle | None = None
+    priority: Priority | None = None
+    singleton: Singleton | None = None
+    timeouts: Timeouts | None = None
+
+    @property
+    def records_start(self) -> bool:
+        """Whether something depends on when a run started, after a restart too."""
+        return self.throttle is not None or self.timeouts is not None
 
     @property
     def max_attempts(self) -> int:
@@ -123,21 +131,27 @@ def _parse(app_id: str, function_id: str, raw: Mapping[str, Any]) -> Function:
         raise ConfigError(
             f"function {function_id} wants {retries} retries: 0 to {MAX_RETRIES} are possible"
         )
-    limits = raw.get("concurrency") or []
-    if len(limits) > MAX_CONCURRENCY_LIMITS:
+    triggers = tuple(_trigger(function_id, item) for item in raw["triggers"])
+    if len(triggers) > MAX_TRIGGERS:
         raise ConfigError(
-            f"function {function_id} has {len(limits)} concurrency limits:"
-            f" at most {MAX_CONCURRENCY_LIMITS} are possible"
+            f"function {function_id} has {len(triggers)} triggers: at most {MAX_TRIGGERS} are"
+            " possible"
         )
+    limits = (parse_rate_limit(raw.get("rateLimit")), parse_idempotency(raw.get("idempotency")))
     return Function(
         id=function_id,
         app_id=app_id,
         name=raw.get("name") or function_id,
         url=step["runtime"]["url"],
         retries=retries,
-        triggers=tuple(_trigger(function_id, item) for item in raw["triggers"]),
+        triggers=triggers,
         cancels=tuple(_cancel(item) for item in raw.get("cancel") or []),
-        concurrency=tuple(_concurrency(function_id, item) for item in limits),
+        concurrency=parse_concurrency(raw.get("concurrency")),
+        rate_limits=tuple(limit for limit in limits if limit),
+        throttle=parse_throttle(raw.get("throttle")),
+        priority=parse_priority(raw.get("priority")),
+        singleton=parse_singleton(raw.get("singleton")),
+        timeouts=parse_timeouts(raw.get("timeouts")),
     )
 
 
@@ -151,7 +165,13 @@ def _trigger(function_id: str, raw: Mapping[str, Any]) -> Trigger:
             f"function {function_id} is triggered by cron {raw['cron']!r}, which the local Inngest"
             " engine does not support: send it an event instead"
         )
-    return Trigger(raw["event"], _expression(raw.get("expression")))
+    name = raw["event"]
+    if "*" in name and not _WILDCARD.fullmatch(name):
+        raise ConfigError(
+            f"function {function_id} is triggered by {name!r}, which no event matches: a wildcard"
+            " stands at the end, after / or ."
+        )
+    return Trigger(name, _expression(raw.get("expression")))
 
 
 def _cancel(raw: Mapping[str, Any]) -> Cancel:
@@ -159,20 +179,3 @@ def _cancel(raw: Mapping[str, Any]) -> Cancel:
     return Cancel(
         raw["event"], _expression(raw.get("if")), parse_duration(timeout) if timeout else None
     )
-
-
-def _concurrency(function_id: str, raw: Mapping[str, Any]) -> Concurrency:
-    limit, scope = raw["limit"], raw.get("scope") or "fn"
-    if not isinstance(limit, int) or limit < 1:
-        raise ConfigError(
-            f"function {function_id} has a concurrency limit of {limit!r}: 1 is the least"
-        )
-    if scope not in {"fn", "env", "account"}:
-        raise ConfigError(
-            f"function {function_id} has a concurrency scope {scope!r}: use fn, env or account"
-        )
-    if scope != "fn" and not raw.get("key"):
-        raise ConfigError(
-            f"function {function_id} has a concurrency scope {scope!r} without a key: give one"
-        )
-    return Concurrency(limit, scope, _expression(raw.get("key")))

@@ -10,17 +10,27 @@ import orjson
 
 from harness.local.inngest.config import ConfigError, parse_function
 from harness.local.inngest.executor import Executor
+from harness.local.inngest.expressions import Expression
 from harness.local.inngest.ids import now_ms
 from harness.local.inngest.intake import EventError, Intake, Novelty, check
 from harness.local.inngest.journal import Journal, JournalError
 from harness.local.inngest.machine import Machine
-from harness.local.inngest.recovery import restore
+from harness.local.inngest.recovery import find_finished, restore
+from harness.local.inngest.retention import Pruner
 from harness.local.inngest.scheduler import Scheduler
-from harness.local.inngest.state import Event
+from harness.local.inngest.state import Event, Run
 from harness.local.inngest.syncing import Syncer
 from harness.local.inngest.transaction import Transaction
 
 log = logging.getLogger(__name__)
+
+
+WEEK_MS = 7 * 24 * 3_600_000
+CANCELLED_AT_ONCE = 200  # in one transaction, so that others are not held up
+
+
+class ReplayError(Exception):
+    """A run that cannot be run again; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +42,28 @@ class Options:
         backoff_ms: the first time between attempts, doubled up to eightfold; None for Inngest's
             table.
         signing_key: what apps sign with; None for development mode.
+        signing_key_fallback: the key before or after it, good as well while keys are rotated.
         event_key: what senders of events must name; None to take any.
         synchronous: SQLite's setting.
         sdk_urls: serve addresses of apps that are made to register at the start.
+        retention_ms: how long a run is kept after its end.
     """
 
     db: Path
     backoff_ms: int | None = None
     signing_key: str | None = None
+    signing_key_fallback: str | None = None
     event_key: str | None = None
     synchronous: Literal["FULL", "NORMAL"] = "FULL"
     sdk_urls: tuple[str, ...] = ()
+    retention_ms: int = WEEK_MS
+
+    @property
+    def signing_keys(self) -> tuple[str, ...]:
+        """The keys in force, the one that calls are signed with first; none in development mode."""
+        if not self.signing_key:
+            return ()
+        return tuple(filter(None, (self.signing_key, self.signing_key_fallback)))
 
 
 class Engine:
@@ -59,10 +80,11 @@ class Engine:
         self.options = options
         self.journal = Journal(options.db, options.synchronous, broken)
         self.machine = Machine(options.backoff_ms)
-        self.executor = Executor(options.signing_key)
+        self.executor = Executor(options.signing_keys)
         self.scheduler = Scheduler(self.machine, self.journal, self.executor)
         self.syncer = Syncer(self.executor)
         self._intake = Intake(self.journal.reader)
+        self._pruner = Pruner(self.journal, options.retention_ms)
 
     def resume(self) -> None:
         """Go on with what was unfinished when the last engine on this database stopped."""
@@ -73,9 +95,11 @@ class Engine:
         self.scheduler.commit(tx)
         for url in self.options.sdk_urls:
             self.syncer.sync_when_up(url)
+        self._pruner.start()
 
     async def close(self) -> None:
         """Stop calling apps and close the database."""
+        await self._pruner.close()
         await self.syncer.close()
         await self.scheduler.close()
         await self.executor.close()
@@ -149,8 +173,67 @@ class Engine:
         run = self.machine.runs.get(run_id)
         if run is None:
             return False
+        await self._cancel([run])
+        return True
+
+    async def cancel_all(
+        self,
+        function_id: str,
+        started_after: int,
+        started_before: int,
+        expression: Expression | None,
+    ) -> int:
+        """Cancel a function's unfinished runs that were made in a span of time.
+
+        Args:
+            function_id: whose.
+            started_after: in milliseconds, itself not in the span.
+            started_before: likewise.
+            expression: of the `event` that started a run; those for which it is true.
+
+        Returns:
+            How many.
+        """
+        chosen = [
+            run
+            for run in self.machine.runs.values()
+            if run.function_id == function_id
+            and started_after < run.created_at < started_before
+            and (expression is None or expression.true(event=run.event.payload))
+        ]
+        for first in range(0, len(chosen), CANCELLED_AT_ONCE):
+            await self._cancel(chosen[first : first + CANCELLED_AT_ONCE])
+        return len(chosen)
+
+    async def replay(self, run_id: str) -> str:
+        """Run a function again, from its start, for the event that started a run that has ended.
+
+        Returns:
+            The new run's id.
+
+        Raises:
+            ReplayError: there is no such run, it has not ended, or its function is gone.
+        """
+        found = find_finished(self.journal.reader, run_id)
+        if found is None:
+            raise ReplayError(f"no run {run_id} has ended")
+        function_id, event = found
+        function = self.machine.active.get(function_id)
+        if function is None:
+            raise ReplayError(f"no app has the function {function_id} any more")
         tx = Transaction()
-        self.machine.cancel(run, tx)
+        self.machine.start(function, event, tx)
+        made = (run for run in reversed(self.machine.runs.values()) if run.event is event)
+        run = next(made, None)
+        if run is None:
+            raise ReplayError(f"a limit of the function {function_id} lets no run start now")
         await self.journal.commit(tx.statements)
         self.scheduler.schedule(tx.due)
-        return True
+        return run.id
+
+    async def _cancel(self, runs: list[Run]) -> None:
+        tx = Transaction()
+        for run in runs:
+            self.machine.cancel(run, tx)
+        await self.journal.commit(tx.statements)
+        self.scheduler.schedule(tx.due)

@@ -2,6 +2,8 @@
 
 import io
 import random
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 
 import aiohttp
 import orjson
@@ -25,12 +27,13 @@ class Executor:
     """Calls functions and reads their answers.
 
     Args:
-        signing_key: signs calls and checks answers; None for development mode.
+        signing_keys: the first signs calls, all check answers; none for development mode. An app
+            that refuses the first is asked again with the next.
     """
 
-    def __init__(self, signing_key: str | None) -> None:
-        self._key = signing_key
-        self._kind = "cloud" if signing_key else "dev"
+    def __init__(self, signing_keys: Sequence[str]) -> None:
+        self._keys = signing_keys
+        self._kind = "cloud" if signing_keys else "dev"
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_CONNECTION_S),
             timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S),
@@ -48,13 +51,12 @@ class Executor:
         body = request_body(function, pending)
         try:
             # The address is encoded already; saying so spares a parse a call.
-            address, headers = URL(url, encoded=True), self._headers(body)
-            data = body if len(body) <= LARGE_BODY_BYTES else io.BytesIO(body)
-            async with self._session.post(address, data=data, headers=headers) as answer:
-                content = await answer.content.read(MAX_ANSWER_BYTES + 1)
-                while len(content) <= MAX_ANSWER_BYTES and not answer.content.at_eof():
-                    content += await answer.content.read(MAX_ANSWER_BYTES + 1 - len(content))
-                return self._read(url, answer, content)
+            address = URL(url, encoded=True)
+            for key in self._keys or (None,):
+                status, headers, content = await self._post(address, body, key)
+                if status != HTTPStatus.UNAUTHORIZED:
+                    break
+            return self._read(url, status, headers, content)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             return Refused(f"{url} cannot be reached: {error}")
         except TimeoutError:
@@ -63,26 +65,36 @@ class Executor:
             words = str(error) or type(error).__name__
             return Failed(answers.error("ConnectionLost", f"{url} broke the call off: {words}"))
 
-    def _read(self, url: str, answer: aiohttp.ClientResponse, content: bytes) -> Answer:
+    async def _post(
+        self, address: URL, body: bytes, key: str | None
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        data = body if len(body) <= LARGE_BODY_BYTES else io.BytesIO(body)
+        headers = self._headers(body, key)
+        async with self._session.post(address, data=data, headers=headers) as answer:
+            content = await answer.content.read(MAX_ANSWER_BYTES + 1)
+            while len(content) <= MAX_ANSWER_BYTES and not answer.content.at_eof():
+                content += await answer.content.read(MAX_ANSWER_BYTES + 1 - len(content))
+            return answer.status, answer.headers, content
+
+    def _read(self, url: str, status: int, headers: Mapping[str, str], content: bytes) -> Answer:
         if len(content) > MAX_ANSWER_BYTES:
             problem = f"{url} answered more than {MAX_ANSWER_BYTES} bytes, which Inngest refuses"
             return Failed(answers.error("OutputTooLarge", problem), retriable=False)
-        if self._key and answer.status != 201:
-            signature = answer.headers.get("x-inngest-signature", "")
-            if "x-inngest-sdk" in answer.headers and not signing.verify(
-                content, signature, self._key
-            ):
+        # A streaming answer (201) is signed by no SDK.
+        if self._keys and status != HTTPStatus.CREATED and "x-inngest-sdk" in headers:
+            signature = headers.get("x-inngest-signature", "")
+            if not signing.verify(content, signature, self._keys):
                 return Failed(answers.error("BadSignature", f"{url} signed its answer wrongly"))
-        return answers.classify(url, answer.status, answer.headers, content)
+        return answers.classify(url, status, headers, content)
 
-    def _headers(self, body: bytes) -> dict[str, str]:
+    def _headers(self, body: bytes, key: str | None) -> dict[str, str]:
         headers = {
             "content-type": "application/json",
             "x-inngest-server-kind": self._kind,
             "x-request-id": f"{random.getrandbits(128):032x}",
         }
-        if self._key:
-            headers["x-inngest-signature"] = signing.sign(body, self._key)
+        if key:
+            headers["x-inngest-signature"] = signing.sign(body, key)
         return headers
 
     async def sync(self, url: str) -> str | None:
@@ -94,7 +106,7 @@ class Executor:
         Raises:
             aiohttp.ClientConnectorError: nothing listens there.
         """
-        headers = self._headers(b"{}")
+        headers = self._headers(b"{}", self._keys[0] if self._keys else None)
         async with self._session.put(url, data=b"{}", headers=headers) as answer:
             content = await answer.content.read(MAX_ANSWER_BYTES)
             try:

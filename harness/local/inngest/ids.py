@@ -8,11 +8,25 @@ import time
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ENTROPY_BYTES = 10
 _TIME_LIMIT = 1 << 48
+_STEADY_ORIGIN_NS = time.time_ns() - time.monotonic_ns()
 
 
 def now_ms() -> int:
     """The wall clock in integer milliseconds UTC."""
     return time.time_ns() // 1_000_000
+
+
+def steady_us() -> int:
+    """Microseconds UTC by the wall clock as it stood at the process's start.
+
+    It goes on evenly whatever the wall clock does since, and is close to it after a restart.
+    """
+    return (_STEADY_ORIGIN_NS + time.monotonic_ns()) // 1000
+
+
+def steady_at(at_ms: int) -> int:
+    """The steady clock's time at a moment of the wall clock, as both stand now."""
+    return steady_us() + (at_ms - now_ms()) * 1000
 
 
 def ulid(at_ms: int, entropy: bytes | None = None) -> str:

@@ -1,4 +1,4 @@
-"""Reading, and cancelling: what people, tests and Inngest's REST clients ask for.
+"""Reading: what people, tests and Inngest's REST clients ask for.
 
 Everything is read from the journal, so that an answer never runs ahead of the disk and a run's
 status and output appear together.
@@ -23,6 +23,15 @@ _RUN = (
 )
 
 
+async def apps(request: Request) -> Response:
+    """`GET /v1/apps`: what is registered, and how many runs are unfinished."""
+    machine = engine_of(request).machine
+    found: dict[str, list[str]] = {}
+    for function in machine.active.values():
+        found.setdefault(function.app_id, []).append(function.id)
+    return reply({"engine": "harness", "apps": found, "unfinished_runs": len(machine.runs)})
+
+
 async def events(request: Request) -> Response:
     """`GET /v1/events?name=&limit=`: the newest first."""
     name = request.query_params.get("name")
@@ -37,14 +46,14 @@ async def events(request: Request) -> Response:
 async def event(request: Request) -> Response:
     """`GET /v1/events/{id}`, by the internal id or the sender's."""
     row = find_event(_reader(request), request.path_params["id"])
-    return _unknown("event", request) if row is None else reply({"data": _event(row)})
+    return unknown("event", request) if row is None else reply({"data": _event(row)})
 
 
 async def event_runs(request: Request) -> Response:
     """`GET /v1/events/{id}/runs`: the runs an event started."""
     reader, event_id = _reader(request), request.path_params["id"]
     if find_event(reader, event_id) is None:
-        return _unknown("event", request)
+        return unknown("event", request)
     rows = reader.execute(
         f"{_RUN} WHERE event_id IN (SELECT internal_id FROM events WHERE internal_id = ?1"
         " OR id = ?1) ORDER BY rowid",
@@ -56,14 +65,19 @@ async def event_runs(request: Request) -> Response:
 async def run(request: Request) -> Response:
     """`GET /v1/runs/{id}`."""
     row = find_run(_reader(request), request.path_params["id"])
-    return _unknown("run", request) if row is None else reply({"data": _run(row)})
+    return unknown("run", request) if row is None else reply({"data": _run(row)})
 
 
 async def run_jobs(request: Request) -> Response:
-    """`GET /v1/runs/{id}/timeline`: finished steps, failed attempts, and what is waited for."""
+    """`GET /v1/runs/{id}/timeline`: steps, failed attempts, what is waited for, and notes."""
     reader, run_id = _reader(request), request.path_params["id"]
     if find_run(reader, run_id) is None:
-        return _unknown("run", request)
+        return unknown("run", request)
+    return reply({"data": timeline(reader, run_id)})
+
+
+def timeline(reader: sqlite3.Connection, run_id: str) -> dict[str, list[dict[str, Any]]]:
+    """What happened to a run: `steps`, failed `attempts`, what is `pending`, and `notes`."""
     steps = reader.execute(
         "SELECT name, op, failed, attempts, queued_at, started_at, ended_at, memo FROM steps"
         " WHERE run_id = ? ORDER BY rowid",
@@ -79,25 +93,15 @@ async def run_jobs(request: Request) -> Response:
         " ORDER BY queued_at",
         (run_id,),
     )
-    return reply(
-        {
-            "data": {
-                "steps": [_row(steps, found, json="memo") for found in steps],
-                "attempts": [_row(attempts, found, json="error") for found in attempts],
-                "pending": [_row(pending, found) for found in pending],
-            }
-        }
+    notes = reader.execute(
+        "SELECT name, at, text FROM notes WHERE run_id = ? ORDER BY rowid", (run_id,)
     )
-
-
-async def cancel(request: Request) -> Response:
-    """`DELETE /v1/runs/{id}` and `POST /v1/runs/{id}/cancel`."""
-    if await engine_of(request).cancel(request.path_params["id"]):
-        return Response(status_code=204)
-    row = find_run(_reader(request), request.path_params["id"])
-    if row is None:
-        return _unknown("run", request)
-    return reply({"error": f"run {row[0]} has ended: it is {row[3]}"}, 409)
+    return {
+        "steps": [_row(steps, found, json="memo") for found in steps],
+        "attempts": [_row(attempts, found, json="error") for found in attempts],
+        "pending": [_row(pending, found) for found in pending],
+        "notes": [_row(notes, found) for found in notes],
+    }
 
 
 def find_event(reader: sqlite3.Connection, event_id: str) -> tuple[Any, ...] | None:
@@ -123,7 +127,8 @@ def _limit(request: Request) -> int:
     return min(max(int(text), 1), MAX_LIST) if text.isdecimal() else MAX_LIST
 
 
-def _unknown(what: str, request: Request) -> Response:
+def unknown(what: str, request: Request) -> Response:
+    """The answer where the event or run that a request names is not there."""
     return reply({"error": f"no {what} {request.path_params['id']}"}, 404)
 
 
@@ -158,11 +163,10 @@ def _run(row: tuple[Any, ...]) -> dict[str, Any]:
 
 
 ROUTES = [
+    Route("/v1/apps", signed(apps), methods=["GET"]),
     Route("/v1/events", signed(events), methods=["GET"]),
     Route("/v1/events/{id:path}/runs", signed(event_runs), methods=["GET"]),
     Route("/v1/events/{id:path}", signed(event), methods=["GET"]),
     Route("/v1/runs/{id}", signed(run), methods=["GET"]),
     Route("/v1/runs/{id}/timeline", signed(run_jobs), methods=["GET"]),
-    Route("/v1/runs/{id}", signed(cancel), methods=["DELETE"]),
-    Route("/v1/runs/{id}/cancel", signed(cancel), methods=["POST"]),
 ]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.local.inngest._schema import SCHEMA_VERSION, TABLES
+from harness.local.inngest._schema import SCHEMA_VERSION, TABLES, UPGRADES
 
 log = logging.getLogger(__name__)
 
@@ -124,9 +124,12 @@ class Journal:
                 f" {found}, this one knows {SCHEMA_VERSION}). Update the project, or give another"
                 " file"
             )
-        if found == 0:
+        scripts = [] if found else [TABLES]
+        scripts += [UPGRADES[version] for version in range(max(found, 1), SCHEMA_VERSION)]
+        if scripts:
             connection.executescript(
-                f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+                f"BEGIN IMMEDIATE; {' '.join(scripts)}"
+                f" PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
             )
 
     def _work(self) -> None:

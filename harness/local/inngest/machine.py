@@ -7,27 +7,24 @@ follows all earlier ones.
 """
 
 import logging
-import random
 from collections.abc import Iterable
 from typing import Any
 
 import orjson
 
-from harness.local.inngest import answers, operations
+from harness.local.inngest import answers, backoff, operations
+from harness.local.inngest.admission import Admission, start_at
 from harness.local.inngest.answers import Answer, Failed, Finished, Operations, Refused
 from harness.local.inngest.config import Function
-from harness.local.inngest.ids import now_ms, ulid
+from harness.local.inngest.ids import now_ms, steady_at, ulid
 from harness.local.inngest.matching import Listener, Matcher
+from harness.local.inngest.near_misses import RecentEvents
 from harness.local.inngest.state import DISCOVERY, Event, Kind, Pending, Run, Status
 from harness.local.inngest.transaction import Transaction
+from harness.local.inngest.triggers import Triggers
 
 log = logging.getLogger(__name__)
 
-BACKOFF_S = (15, 30, 60, 120, 300, 600, 1200, 2400, 3600, 7200)
-BACKOFF_JITTER_S = 10
-BACKOFF_MOST_TIMES = 8  # how far a backoff of one's own doubles
-REFUSED_FIRST_MS, REFUSED_MOST_MS = 100, 2_000
-RETRY_AFTER_LEAST_MS, RETRY_AFTER_MOST_MS = 1_000, 24 * 3_600_000
 MAX_STEPS = 1_000
 MAX_STATE_BYTES = 32 * 1024 * 1024
 NULL = b"null"
@@ -45,9 +42,11 @@ class Machine:
         self._backoff_ms = backoff_ms
         self.functions: dict[str, Function] = {}
         self.active: dict[str, Function] = {}
-        self._triggers: dict[str, list[Function]] = {}
         self.runs: dict[str, Run] = {}
         self.matcher = Matcher()
+        self.admission = Admission()
+        self._triggers = Triggers()
+        self._recent = RecentEvents()
 
     def register(self, functions: Iterable[Function], retired: Iterable[str]) -> None:
         """Replace functions by id.
@@ -60,10 +59,7 @@ class Machine:
             self.active.pop(retired_id, None)
         for function in functions:
             self.functions[function.id] = self.active[function.id] = function
-        self._triggers = {}
-        for function in self.active.values():
-            for name in dict.fromkeys(trigger.event for trigger in function.triggers):
-                self._triggers.setdefault(name, []).append(function)
+        self._triggers.replace(self.active.values())
 
     def route(self, event: Event, tx: Transaction, *, starts: bool = True) -> None:
         """Record an event, end the waits and runs it matches, start the functions it triggers.
@@ -72,19 +68,15 @@ class Machine:
             starts: whether it starts functions; one with an id seen before does not.
         """
         tx.add_event(event)
+        self._recent.add(event)
         for listener in self.matcher.matches(event):
             if listener.hash is None:
                 self.cancel(listener.run, tx)
             elif waiting := listener.run.pending.get(listener.hash):
                 self._memoize(waiting, "WaitForEvent", event.body, tx)
                 self._advance(listener.run, waiting.race, tx)
-        for function in list(self._triggers.get(event.name, ())) if starts else ():
-            if any(
-                trigger.event == event.name
-                and (trigger.expression is None or trigger.expression.true(event=event.payload))
-                for trigger in function.triggers
-            ):
-                self.start(function, event, tx)
+        for function in self._triggers.started_by(event) if starts else ():
+            self.start(function, event, tx)
 
     def start(
         self,
@@ -92,33 +84,60 @@ class Machine:
         event: Event,
         tx: Transaction,
         parent: tuple[str, str] | None = None,
-    ) -> Run:
-        """Make a run of `function` for an event that is recorded in the same transaction."""
+    ) -> str | None:
+        """Make a run of `function` for an event that is recorded in the same transaction.
+
+        Returns:
+            Why there is none; None where there is.
+        """
+        refusal = self.admission.refusal(function, event, tx)
+        if refusal:
+            log.info("event %s starts no run of %s: %s", event.id, function.id, refusal)
+            return refusal
         at = now_ms()
         run = Run(ulid(at), function.id, event, at, parent=parent)
-        self.runs[run.id] = run
         tx.add_run(run)
-        self.listen_for_cancel(run, function)
-        self.discover(run, tx)
-        return run
+        replaced = self.adopt(run)
+        self.discover(run, tx, start_at(function, event, at))
+        if replaced:
+            self.cancel(replaced, tx, f"run {run.id} took its place (singleton)")
+        return None
 
-    def listen_for_cancel(self, run: Run, function: Function) -> None:
-        """Hear the events that cancel a run."""
+    def adopt(self, run: Run) -> Run | None:
+        """Take on an unfinished run; hear the events that cancel it.
+
+        Returns:
+            The run whose place it takes, where its function is a singleton.
+        """
+        function = self.functions[run.function_id]
+        self.runs[run.id] = run
         for rule in function.cancels:
-            until = None if rule.timeout_ms is None else run.created_at + rule.timeout_ms
+            until = None
+            if rule.timeout_ms is not None:
+                until = steady_at(run.created_at + rule.timeout_ms)
             self.matcher.add(Listener(run, rule.event, None, rule.expression, until))
+        return self.admission.hold(run, function)
 
-    def discover(self, run: Run, tx: Transaction) -> None:
-        """Ask the function, once the transaction is on disk, what its next steps are."""
-        pending = Pending(run, DISCOVERY, Kind.DISCOVERY, queued_at=now_ms())
+    def discover(self, run: Run, tx: Transaction, due_at: int | None = None) -> None:
+        """Ask the function, once the transaction is on disk, what its next steps are.
+
+        Args:
+            due_at: when, in milliseconds; None for at once.
+        """
+        pending = Pending(run, DISCOVERY, Kind.DISCOVERY, due_at=due_at, queued_at=now_ms())
         run.pending[DISCOVERY] = pending
+        if due_at is not None:
+            tx.put_pending(pending)
         tx.due.append(pending)
 
-    def cancel(self, run: Run, tx: Transaction) -> None:
-        """End a run; a step of it that is executing is not interrupted, its result is ignored."""
-        self._finish(
-            run, Status.CANCELLED, tx, problem=answers.error("Error", "function cancelled")
-        )
+    def cancel(self, run: Run, tx: Transaction, reason: str | None = None) -> None:
+        """End a run; a step of it that is executing is not interrupted, its result is ignored.
+
+        Args:
+            reason: what cancelled it, where neither an event nor a request did.
+        """
+        words = "function cancelled" if reason is None else f"function cancelled: {reason}"
+        self._finish(run, Status.CANCELLED, tx, problem=answers.error("Error", words))
 
     def answered(self, pending: Pending, answer: Answer, tx: Transaction) -> None:
         """Apply the app's answer to a call."""
@@ -149,9 +168,8 @@ class Machine:
 
     def _put_off(self, pending: Pending, tx: Transaction) -> None:
         """An app that is down costs no attempt, so nothing of this is worth writing down."""
-        wait = min(REFUSED_FIRST_MS * 2**pending.refused, REFUSED_MOST_MS)
-        pending.refused = min(pending.refused + 1, 10)
-        pending.due_at = now_ms() + wait
+        pending.due_at = now_ms() + backoff.refused_ms(pending.refused)
+        pending.refused += 1
         tx.due.append(pending)
 
     def _failed(self, pending: Pending, answer: Failed, tx: Transaction) -> None:
@@ -230,7 +248,13 @@ class Machine:
             run.race = True
             tx.set_parallel(run)
         if asked.kind is Kind.WAIT:
-            self.matcher.add(operations.listener(asked))
+            listener = operations.listener(asked)
+            self.matcher.add(listener)
+            if missed := self._recent.missed_by(listener):
+                tx.add_note(asked, missed)
+                log.warning(
+                    "run %s of %s: step %r: %s", run.id, run.function_id, asked.name, missed
+                )
         tx.due.append(asked)
 
     def _invoke(self, run: Run, item: dict[str, Any], name: str, tx: Transaction) -> None:
@@ -243,7 +267,11 @@ class Machine:
             self._memoize(asked, "InvokeFunction", memo, tx, failed=True)
             return
         tx.add_event(event)
-        self.start(function, event, tx, parent=(run.id, asked.hash))
+        refusal = self.start(function, event, tx, parent=(run.id, asked.hash))
+        if refusal:
+            problem = f"the invoked function {function.id} was not started: {refusal}"
+            memo = _memo(error=answers.error("Error", problem))
+            self._memoize(asked, "InvokeFunction", memo, tx, failed=True)
 
     def _memoize(
         self,
@@ -286,12 +314,9 @@ class Machine:
     def _retry(self, pending: Pending, retry_at: int | None, tx: Transaction) -> None:
         now = now_ms()
         if retry_at is not None:
-            wait = min(max(retry_at - now, RETRY_AFTER_LEAST_MS), RETRY_AFTER_MOST_MS)
-        elif self._backoff_ms is not None:
-            wait = self._backoff_ms * min(2**pending.attempt, BACKOFF_MOST_TIMES)
+            wait = backoff.asked_for_ms(retry_at - now)
         else:
-            seconds = BACKOFF_S[min(pending.attempt, len(BACKOFF_S) - 1)]
-            wait = int((seconds + random.uniform(0, BACKOFF_JITTER_S)) * 1000)
+            wait = backoff.failed_ms(pending.attempt, self._backoff_ms)
         pending.attempt += 1
         pending.due_at = now + wait
         pending.run.pending[pending.hash] = pending
@@ -319,11 +344,10 @@ class Machine:
             return
         run.status = status
         tx.end_run(run, status, output if problem is None else orjson.dumps(problem))
-        for item in run.pending.values():
-            if item.timer:
-                item.timer.cancel()
+        run.stop_timers()
         run.pending.clear()
         self.matcher.remove_run(run)
+        self.admission.release(run)
         del self.runs[run.id]
         if run.parent:
             self._return_to(run.parent, output, problem, tx)

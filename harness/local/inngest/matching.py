@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.local.inngest.expressions import Expression, Path, lookup
+from harness.local.inngest.ids import steady_us
 from harness.local.inngest.state import Event, Run
 
 
@@ -20,7 +21,7 @@ class Listener:
 
     Attributes:
         hash: the waiting step, None where the event cancels the run.
-        expires_at: from when it hears nothing, in milliseconds; None for never.
+        expires_at: from when it hears nothing, by the steady clock; None for never.
     """
 
     run: Run
@@ -59,16 +60,11 @@ class Matcher:
 
     def matches(self, event: Event) -> list[Listener]:
         """The listeners whose name and expression fit, in the order they were added."""
+        now = steady_us()
         return [
             listener
             for listener in self._candidates(event)
-            if (listener.expires_at is None or event.received_at < listener.expires_at)
-            and (
-                listener.expression is None
-                or listener.expression.true(
-                    **{"event": listener.run.event.payload, "async": event.payload}
-                )
-            )
+            if (listener.expires_at is None or now < listener.expires_at) and hears(listener, event)
         ]
 
     def _candidates(self, event: Event) -> Iterator[Listener]:
@@ -97,6 +93,14 @@ class Matcher:
         buckets[value].pop(listener, None)
         if not buckets[value]:
             del buckets[value]
+
+
+def hears(listener: Listener, event: Event) -> bool:
+    """Whether an event of the listener's name is one that it listens for."""
+    expression = listener.expression
+    return expression is None or expression.true(
+        **{"event": listener.run.event.payload, "async": event.payload}
+    )
 
 
 def _key(value: Any) -> Any:

@@ -8,7 +8,7 @@ import orjson
 
 from harness.local.inngest._times import parse_duration, parse_time
 from harness.local.inngest.expressions import ExpressionError, compile_expression
-from harness.local.inngest.ids import now_ms, ulid
+from harness.local.inngest.ids import now_ms, steady_at, ulid
 from harness.local.inngest.matching import Listener
 from harness.local.inngest.state import Event, Kind, Pending, Run, Status
 
@@ -75,7 +75,8 @@ def listener(waiting: Pending) -> Listener:
     """
     source = waiting.data.get("if")
     expression = compile_expression(source) if source else None
-    return Listener(waiting.run, waiting.data["event"], waiting.hash, expression, waiting.due_at)
+    expires_at = None if waiting.due_at is None else steady_at(waiting.due_at)
+    return Listener(waiting.run, waiting.data["event"], waiting.hash, expression, expires_at)
 
 
 def invocation(run: Run, item: dict[str, Any], name: str) -> tuple[Pending, Event]:

@@ -6,16 +6,22 @@ from typing import Any
 import orjson
 
 from harness.local.inngest.config import parse_function
+from harness.local.inngest.ids import steady_us
 from harness.local.inngest.machine import Machine
 from harness.local.inngest.operations import listener
 from harness.local.inngest.state import DISCOVERY, Event, Kind, Pending, Run
 from harness.local.inngest.transaction import Transaction
 
 _UNFINISHED = """
-SELECT r.id, r.function_id, r.created_at, r.parallel, r.race, r.parent_run, r.parent_step,
-       e.internal_id, e.id, e.name, e.received_at, e.body
+SELECT r.id, r.function_id, r.created_at, r.started_at, r.parallel, r.race,
+       r.parent_run, r.parent_step, e.internal_id, e.id, e.name, e.received_at, e.body
 FROM runs r JOIN events e ON e.internal_id = r.event_id
 WHERE r.status = 'RUNNING' ORDER BY r.id
+"""
+_FINISHED = """
+SELECT r.function_id, e.internal_id, e.id, e.name, e.received_at, e.body
+FROM runs r JOIN events e ON e.internal_id = r.event_id
+WHERE r.id = ? AND r.status != 'RUNNING'
 """
 _STEPS = """
 SELECT s.run_id, s.hash, s.memo
@@ -35,10 +41,12 @@ def restore(machine: Machine, reader: sqlite3.Connection, tx: Transaction) -> No
     recorded. A finished step is not: its result was.
     """
     _restore_functions(machine, reader)
+    now = steady_us()
+    tx.drop_limits(now)
+    limits = reader.execute("SELECT name, arrival FROM limits WHERE arrival >= ?", (now,))
+    machine.admission.cells.restore(limits)
     for row in reader.execute(_UNFINISHED):
-        run = _run(row)
-        machine.runs[run.id] = run
-        machine.listen_for_cancel(run, machine.functions[run.function_id])
+        machine.adopt(_run(row))
     for run_id, step, memo in reader.execute(_STEPS):
         run = machine.runs[run_id]
         run.memos[step] = memo
@@ -55,6 +63,12 @@ def restore(machine: Machine, reader: sqlite3.Connection, tx: Transaction) -> No
             machine.discover(run, tx)
 
 
+def find_finished(reader: sqlite3.Connection, run_id: str) -> tuple[str, Event] | None:
+    """The function of a run that has ended, and the event that started it."""
+    found = reader.execute(_FINISHED, (run_id,)).fetchone()
+    return None if found is None else (found[0], _event(*found[1:]))
+
+
 def _restore_functions(machine: Machine, reader: sqlite3.Connection) -> None:
     retired = []
     functions = []
@@ -67,12 +81,14 @@ def _restore_functions(machine: Machine, reader: sqlite3.Connection) -> None:
 
 
 def _run(row: tuple[Any, ...]) -> Run:
-    run_id, function_id, created_at, parallel, race, parent_run, parent_step, *event = row
+    run_id, function_id, created_at, started_at, parallel, race, *more = row
+    parent_run, parent_step, *event = more
     return Run(
         run_id,
         function_id,
         _event(*event),
         created_at,
+        started_at,
         parallel=bool(parallel),
         race=bool(race),
         parent=(parent_run, parent_step) if parent_run else None,

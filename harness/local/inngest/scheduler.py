@@ -1,13 +1,16 @@
 """When things happen: commits first, then timers and calls, within their limits."""
 
 import asyncio
+import itertools
 import logging
 
 from harness.local.inngest import answers
 from harness.local.inngest.answers import Answer, Failed, Refused
+from harness.local.inngest.config import Function
 from harness.local.inngest.executor import Executor
 from harness.local.inngest.flow import concurrency
-from harness.local.inngest.flow.concurrency import Gate, Ticket
+from harness.local.inngest.flow.cells import Rate
+from harness.local.inngest.gate import Gate, Ticket
 from harness.local.inngest.ids import now_ms
 from harness.local.inngest.journal import Journal
 from harness.local.inngest.machine import Machine
@@ -30,7 +33,8 @@ class Scheduler:
         self._machine = machine
         self._journal = journal
         self._executor = executor
-        self._gate = Gate()
+        self._gate = Gate(machine.admission.cells)
+        self._numbers = itertools.count()
         self._loop = asyncio.get_running_loop()
         self._calls: set[asyncio.Task[None]] = set()
         self._down: dict[str, set[Pending]] = {}
@@ -47,6 +51,7 @@ class Scheduler:
         for pending in due:
             if not pending.live:
                 continue
+            self._watch(pending.run)
             if pending.due_at is not None:
                 wait_s = max(0, pending.due_at - now_ms()) / 1000
                 pending.timer = self._loop.call_later(wait_s, self._fire, pending)
@@ -78,23 +83,62 @@ class Scheduler:
         self._machine.expired(pending, tx)
         self.commit(tx)
 
+    def _watch(self, run: Run) -> None:
+        """Set the timer that cancels a run, where its function has timeouts and none is set."""
+        timeouts = self._machine.functions[run.function_id].timeouts
+        if timeouts is None or run.deadline is not None:
+            return
+        deadline = timeouts.deadline(run.created_at, run.started_at)
+        if deadline:
+            at, reason = deadline
+            wait_s = max(0, at - now_ms()) / 1000
+            run.deadline = self._loop.call_later(wait_s, self._overdue, run, reason)
+
+    def _overdue(self, run: Run, reason: str) -> None:
+        tx = Transaction()
+        self._machine.cancel(run, tx, f"it {reason} (timeouts)")
+        self.commit(tx)
+
     def _queue(self, pending: Pending) -> None:
+        run = pending.run
+        function = self._machine.functions[run.function_id]
+        ahead_ms = function.priority.ahead_ms(run.event.payload) if function.priority else 0
         self._gate.queue(
             Ticket(
-                self._slots(pending.run),
+                self._slots(function, run),
+                (now_ms() - max(ahead_ms, 0), next(self._numbers)),
                 lambda ticket: self._enter(ticket, pending),
                 lambda: pending.live,
+                _throttle(function, run),
             )
         )
 
-    def _slots(self, run: Run) -> tuple[tuple[str, int], ...]:
-        function = self._machine.functions[run.function_id]
+    def _slots(self, function: Function, run: Run) -> tuple[tuple[str, int], ...]:
+        app = (f"app:{function.app_id}", CALLS_PER_APP)
         if not function.concurrency:
-            return ((f"app:{function.app_id}", CALLS_PER_APP),)
-        keyed = concurrency.slots(function, run.event.payload)
-        return (*keyed, (f"app:{function.app_id}", CALLS_PER_APP))
+            return (app,)
+        return (*concurrency.slots(function.id, function.concurrency, run.event.payload), app)
 
     def _enter(self, ticket: Ticket, pending: Pending) -> None:
+        run = pending.run
+        if run.started_at or not self._machine.functions[run.function_id].records_start:
+            self._begin(ticket, pending)
+            return
+        tx = Transaction()
+        run.started_at = now_ms()
+        tx.start_run(run)
+        if ticket.throttle:
+            self._machine.admission.cells.take(*ticket.throttle, tx)
+        if run.deadline:  # that of its start is met
+            run.deadline.cancel()
+            run.deadline = None
+        self._watch(run)
+        self._journal.submit(tx.statements, lambda: self._begin(ticket, pending))
+
+    def _begin(self, ticket: Ticket, pending: Pending) -> None:
+        if not pending.live:
+            self._gate.leave(ticket)
+            return
         call = self._loop.create_task(self._call(ticket, pending))
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)
@@ -127,3 +171,11 @@ class Scheduler:
             self.app_is_up(app_id)
         if not isinstance(answer, Refused):
             pending.refused = 0
+
+
+def _throttle(function: Function, run: Run) -> tuple[str, Rate] | None:
+    """What a run counts as in its function's throttle; None where it has started already."""
+    if function.throttle is None or run.started_at is not None:
+        return None
+    name = function.throttle.name(function.id, run.event.payload)
+    return None if name is None else (name, function.throttle.rate)

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 import time
+from collections.abc import Iterable
 
 import jcs  # type: ignore[import-untyped]
 import orjson
@@ -19,23 +20,30 @@ def sign(body: bytes, key: str) -> str:
     return f"t={at}&s={_digest(canonical, key, at)}"
 
 
-def verify(body: bytes, signature: str, key: str) -> bool:
-    """Whether an answer's signature, which is over its bytes as they are, is right and recent."""
+def verify(body: bytes, signature: str, keys: Iterable[str]) -> bool:
+    """Whether an answer's signature, which is over its bytes as they are, is right and recent.
+
+    Args:
+        keys: those in force; while keys are rotated there are two.
+    """
     fields = dict(part.partition("=")[::2] for part in signature.split("&"))
-    stamp = fields.get("t", "")
+    stamp, given = fields.get("t", ""), fields.get("s", "")
     if not stamp.isdecimal() or abs(time.time() - int(stamp)) > MAX_AGE_S:
         return False
-    return hmac.compare_digest(fields.get("s", ""), _digest(body, key, int(stamp)))
+    return any(hmac.compare_digest(given, _digest(body, key, int(stamp))) for key in keys)
 
 
-def authorized(header: str | None, key: str) -> bool:
-    """Whether an `Authorization` header carries the hash of `key`, as the SDK sends it.
+def authorized(header: str | None, keys: Iterable[str]) -> bool:
+    """Whether an `Authorization` header carries the hash of one of `keys`, as the SDK sends it.
 
     Raises:
-        ValueError: the key is not hexadecimal after its prefix.
+        ValueError: a key is not hexadecimal after its prefix.
     """
-    expected = hashlib.sha256(bytes.fromhex(_PREFIX.sub("", key))).hexdigest()
-    return hmac.compare_digest(header or "", f"Bearer {expected}")
+    return any(hmac.compare_digest(header or "", f"Bearer {_hash(key)}") for key in keys)
+
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(bytes.fromhex(_PREFIX.sub("", key))).hexdigest()
 
 
 def _digest(body: bytes, key: str, at: int) -> str:

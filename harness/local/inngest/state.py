@@ -120,6 +120,8 @@ class Run:
         race: whether a race of parallel steps was ever part of it.
         owed: whether a discovery is due as soon as the one in progress ends.
         parent: the run and the step that invoked it.
+        singleton: what it counts as, where one run at a time may.
+        deadline: the timer that cancels it.
     """
 
     id: str
@@ -135,4 +137,13 @@ class Run:
     race: bool = False
     owed: bool = False
     parent: tuple[str, str] | None = None
-    slots: tuple[tuple[str, int], ...] | None = None
+    singleton: str | None = None
+    deadline: asyncio.TimerHandle | None = None
+
+    def stop_timers(self) -> None:
+        """Let nothing fire any more for a run that ended."""
+        for item in self.pending.values():
+            if item.timer:
+                item.timer.cancel()
+        if self.deadline:
+            self.deadline.cancel()

@@ -5,8 +5,8 @@ import logging
 
 import aiohttp
 
+from harness.local.inngest import backoff
 from harness.local.inngest.executor import Executor
-from harness.local.inngest.machine import REFUSED_FIRST_MS, REFUSED_MOST_MS
 
 log = logging.getLogger(__name__)
 
@@ -52,13 +52,13 @@ class Syncer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _sync_when_up(self, url: str) -> None:
-        wait_ms = REFUSED_FIRST_MS
+        refused = 0
         while True:
             try:
                 problem = await self._executor.sync(url)
             except aiohttp.ClientConnectorError:
-                await asyncio.sleep(wait_ms / 1000)
-                wait_ms = min(wait_ms * 2, REFUSED_MOST_MS)
+                await asyncio.sleep(backoff.refused_ms(refused) / 1000)
+                refused += 1
                 continue
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 problem = f"{url} cannot be asked to register: {error}"

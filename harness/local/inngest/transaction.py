@@ -45,6 +45,10 @@ class Transaction:
         """From now on a run's steps are planned before they are run."""
         self._write(sql.SET_PARALLEL, run.race, run.id)
 
+    def start_run(self, run: Run) -> None:
+        """When a run started, where something depends on it."""
+        self._write(sql.START_RUN, run.started_at, run.id)
+
     def end_run(self, run: Run, status: Status, output: bytes) -> None:
         """A run's end and its output, and that it waits for nothing more."""
         if any(pending.stored for pending in run.pending.values()):
@@ -106,6 +110,18 @@ class Transaction:
         """A run no longer waits for something."""
         if pending.stored:
             self._write(sql.DROP_PENDING, pending.run.id, pending.hash)
+
+    def put_limit(self, name: str, arrival: int) -> None:
+        """When a limited key's next run would come at an even pace."""
+        self._write(sql.PUT_LIMIT, name, arrival)
+
+    def drop_limits(self, before: int) -> None:
+        """The keys whose time is over limit nothing any more."""
+        self._write(sql.DROP_LIMITS, before)
+
+    def add_note(self, pending: Pending, text: str) -> None:
+        """What the engine has to say of a step."""
+        self._write(sql.ADD_NOTE, pending.run.id, pending.hash, pending.name, now_ms(), text)
 
     def _write(self, statement: str, *parameters: Any) -> None:
         self.statements.append((statement, parameters))

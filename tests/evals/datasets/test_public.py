@@ -83,6 +83,7 @@ def test_an_empty_split_says_what_the_files_hold(tmp_path):
         ("locomo", load_conversations),
         ("longmemeval", load_conversations),
         ("metatool", load_tools),
+        ("metatool-two", load_tools),
         ("seal-tools", load_tools),
         ("bfcl", load_calls),
     ],
@@ -94,7 +95,11 @@ def test_a_missing_set_says_what_it_is_its_licence_and_its_place(tmp_path, name,
         load("test", name=name, data_dir=tmp_path)
     text = str(raised.value)
     assert "\n" not in text
-    for part in (PUBLIC[name].what, PUBLIC[name].licence, str(tmp_path / name)):
+    for part in (
+        PUBLIC[name].what,
+        PUBLIC[name].licence,
+        str(tmp_path / (PUBLIC[name].folder or name)),
+    ):
         assert part in text
 
 
@@ -104,31 +109,69 @@ def test_a_file_of_another_format_is_named(tmp_path):
         load_conversations("all", name="locomo", data_dir=tmp_path)
 
 
-def test_longmemeval_gives_each_question_its_own_history_in_order_of_time(tmp_path):
-    sitting = [
-        {"role": "user", "content": "My cat is Tom.", "has_answer": True},
-        {"role": "assistant", "content": "Noted."},
-    ]
-    item = {
-        "question_type": "single-session-user",
-        "question": "What is my cat called?",
+def _longmemeval_item(question_id, **more):
+    """In the form of https://github.com/xiaowu0162/LongMemEval#-dataset-format."""
+    return {
+        "question_id": question_id,
+        "question_type": "knowledge-update",
+        "question": "How many cats have I got?",
+        "answer": 3,
         "question_date": "2023/05/30 (Tue) 10:00",
-        "answer": "Tom",
-        "haystack_session_ids": ["late", "early"],
         "haystack_dates": ["2023/05/22 (Mon) 02:21", "2023/05/20 (Sat) 02:21"],
-        "haystack_sessions": [sitting, [{"role": "user", "content": "Hello."}]],
-        "answer_session_ids": ["late"],
+        "haystack_session_ids": ["answer_late_1", "sharegpt_early_0"],
+        "haystack_sessions": [
+            [
+                {"role": "user", "content": "A third cat came today.", "has_answer": True},
+                {"role": "assistant", "content": "Lovely!", "has_answer": False},
+                {"role": "user", "content": " "},
+                {"role": "assistant", "content": "So three it is.", "has_answer": True},
+            ],
+            [{"role": "user", "content": "Hello."}, {"role": "assistant", "content": "Hi!"}],
+        ],
+        "answer_session_ids": ["answer_late_1"],
+        **more,
     }
+
+
+def test_longmemeval_gives_each_question_its_own_history_in_order_of_time(tmp_path):
     _write(
-        tmp_path / "longmemeval" / "longmemeval_s.json",
-        [item | {"question_id": "a1"}, item | {"question_id": "a2_abs"}],
+        tmp_path / "longmemeval" / "longmemeval_oracle.json",
+        [_longmemeval_item("a1"), _longmemeval_item("a2", question_type="multi-session")],
     )
     data = load_conversations("all", name="longmemeval", data_dir=tmp_path)
+    assert set(data.threads) == {"a1", "a2"}
     turns = data.threads["a1"]
-    assert [turn.text for turn in turns] == ["Hello.", "My cat is Tom.", "Noted."]
-    assert sessions_of(turns) == [0, 1, 1]
-    assert [question.evidence for question in data.questions] == [(turns[1].id,)]
-    assert data.info.notes["left_out_without_evidence"] == 1
+    assert [turn.text for turn in turns] == [
+        "Hello.", "Hi!", "A third cat came today.", "Lovely!", "So three it is.",
+    ]  # fmt: skip
+    assert [turn.role for turn in turns[2:]] == ["user", "assistant", "assistant"]
+    assert sessions_of(turns) == [0, 0, 1, 1, 1]
+    first, second = data.questions
+    assert first.evidence == (turns[2].id, turns[4].id)
+    assert (first.answer, first.category) == ("3", "knowledge-update")
+    assert second.category == "multi-session"
+
+
+def test_longmemeval_leaves_out_what_cannot_be_answered_or_found_and_says_so(tmp_path):
+    unmarked = [[{"role": "user", "content": "Hello."}], [{"role": "user", "content": "Hi."}]]
+    items = [
+        _longmemeval_item("a1"),
+        _longmemeval_item("a2_abs"),
+        _longmemeval_item("a3", haystack_sessions=unmarked),
+    ]
+    _write(tmp_path / "longmemeval" / "longmemeval_s_cleaned.json", items)
+    data = load_conversations("all", name="longmemeval", data_dir=tmp_path)
+    assert [question.id for question in data.questions] == ["a1"]
+    assert data.info.notes["left_out_without_evidence"] == 2
+
+
+@pytest.mark.parametrize(
+    "more", [{"haystack_dates": ["2023/05/22 (Mon) 02:21"]}, {"haystack_sessions": None}]
+)
+def test_longmemeval_of_another_form_is_named(tmp_path, more):
+    _write(tmp_path / "longmemeval" / "longmemeval_s.json", [_longmemeval_item("a1", **more)])
+    with pytest.raises(DatasetError, match=r"longmemeval_s\.json: not in LongMemEval's format"):
+        load_conversations("all", name="longmemeval", data_dir=tmp_path)
 
 
 @pytest.fixture
@@ -179,6 +222,22 @@ def test_metatool_splits_share_no_request_and_name_near_duplicates(metatool):
     assert {query.category for query in test.queries} <= {"near-duplicate", "distinct"}
 
 
+def test_metatool_s_requests_for_two_tools_are_a_set_of_their_own_in_the_same_folder(metatool):
+    asked = {"query": "Fly it, then eat", "tool": ["kite", "soup"]}
+    path = metatool / "metatool" / "multi_tool_queries.json"
+    _write(path, [asked, asked | {"query": "fly it then eat"}])
+    data = load_tools("test", name="metatool-two", data_dir=metatool)
+    assert [(query.text, query.tools) for query in data.queries] == [
+        ("Fly it, then eat", ("kite", "soup"))
+    ]
+    assert data.tools == load_tools("all", name="metatool", data_dir=metatool).tools
+    with pytest.raises(DatasetError, match="'tune' of dataset 'metatool-two' is empty"):
+        load_tools("tune", name="metatool-two", data_dir=metatool)
+    _write(path, [asked | {"tool": ["boat"]}])
+    with pytest.raises(DatasetError, match="request 1: tool 'boat' is not in plugin_des"):
+        load_tools("test", name="metatool-two", data_dir=metatool)
+
+
 def test_overlap_is_that_of_sets_of_words():
     assert overlap(["a b c", "x"], ["a b c d", "b"]).tolist() == [0.75, 0.0]
     assert overlap(["a"], []).tolist() == [0.0]
@@ -222,7 +281,7 @@ def test_bfcl_joins_cases_with_their_truth(tmp_path):
         path = tmp_path / "bfcl" / f"BFCL_v4_{category}.json"
         _write(path, case | {"id": name})
     _write(tmp_path / "bfcl" / "possible_answer" / "BFCL_v4_multiple.json", truth)
-    cases = {case.id: case for case in load_calls("all", data_dir=tmp_path).cases}
+    cases = {case.id: case for case in load_calls("all", name="bfcl", data_dir=tmp_path).cases}
     assert cases["multiple_0"].truth == ({"double": {"n": [4]}},)
     assert cases["irrelevance_0"].truth == ()
     assert cases["multiple_0"].question[0][0]["content"] == "Double 4"

@@ -1,7 +1,13 @@
 import polars as pl
 import pytest
 
-from evals.datasets.loader import load_conversations
+from evals.datasets.loader import (
+    ConversationSet,
+    DatasetInfo,
+    Question,
+    Turn,
+    load_conversations,
+)
 from evals.plan import Plan
 from evals.tasks.retrieval import METRICS, evaluate_retrieval
 
@@ -82,3 +88,35 @@ async def test_memory_that_returns_nothing_is_a_failure(services, data, console)
     services.memory.retrieve = empty
     evaluation = await evaluate_retrieval(services, data, console=console, plan=Plan(limit=2))
     assert evaluation.rows["error"].str.contains("nothing was retrieved").all()
+
+
+async def test_threads_of_a_user_share_a_memory_that_is_as_it_was_when_asked(services, console):
+    def turn(thread, sent_at, text, user):
+        return Turn(
+            id=f"{user}-{sent_at}",
+            thread=thread,
+            role="user",
+            text=text,
+            sent_at=sent_at,
+            user=user,
+        )
+
+    threads = {
+        "a": (turn("a", 1000, "The kiln is at the north wall.", "ada"),),
+        "b": (turn("b", 2000, "Where is the kiln?", "ada"), turn("b", 9000, "Kiln!", "ada")),
+        "c": (turn("c", 1000, "The kiln is at the south wall.", "bo"),),
+    }
+    question = Question(
+        id="q", thread="b", split="test", text="Where is the kiln?", evidence=("ada-1000",),
+        asked_at=2000,
+    )  # fmt: skip
+    data = ConversationSet(
+        info=DatasetInfo(name="made", sha256="0" * 64, split="test"),
+        threads=threads,
+        questions=(question,),
+    )
+    evaluation = await evaluate_retrieval(services, data, console=console)
+    (row,) = evaluation.rows.to_dicts()
+    assert row["error"] is None
+    assert row["found"] == ["ada-1000"]
+    assert evaluation.document.settings["eval.threads"] == 2

@@ -61,6 +61,33 @@ async def test_exemplars_vote(services, console):
     assert evaluation.document.settings["eval.exemplars"] == 2
 
 
+async def test_requests_much_like_an_exemplar_are_told_apart_from_the_others(services, console):
+    asked = {
+        "a": "Could you play some quiet jazz, please?",
+        "b": "What is the weather like in Oslo?",
+    }
+    data = ToolSet(
+        info=DatasetInfo(name="two", sha256="0" * 64, split="test"),
+        tools=(
+            CatalogueTool(name="music", description="Plays music.", parameters=SCHEMA),
+            CatalogueTool(name="clock", description="Tells the time.", parameters=SCHEMA),
+        ),
+        queries=tuple(
+            ToolQuery(id=name, split="test", text=text, tools=(tool,))
+            for (name, text), tool in zip(asked.items(), ("music", "clock"), strict=True)
+        ),
+    )
+    learned = [("could you play some quiet jazz please", "music"), ("what time is it", "clock")]
+    evaluation = await evaluate_tools(services, data, console=console, exemplars=learned)
+    near = dict(evaluation.rows.select("sample", "near_duplicate").iter_rows())
+    assert near == {"a": True, "b": False}
+    figures = evaluation.document.figures
+    assert figures["near_duplicates"].value == 1
+    assert figures["top1_unseen"].n == 1
+    zero_shot = await evaluate_tools(services, data, console=console)
+    assert "near_duplicate" not in zero_shot.rows.columns
+
+
 def test_so_many_exemplars_of_each_tool_are_taken():
     data = load_tools("tune")
     taken = [tool for _, tool in exemplars_of(data, 2)]

@@ -155,3 +155,12 @@ async def test_cancelling_closes_the_models_request(say, raw_server):
     with pytest.raises(asyncio.CancelledError):
         await task
     await asyncio.wait_for(closed.wait(), 5)
+
+
+async def test_a_proxy_of_the_environment_is_not_asked_for_a_server_of_this_machine(
+    say, settings, monkeypatch
+):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    where = {"name": "mine", "provider": "openai-compatible"}
+    completion, _ = await say(settings.simulated_url, "[[say hello]]", **where)
+    assert completion.text == "hello"

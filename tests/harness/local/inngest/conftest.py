@@ -71,6 +71,7 @@ class Local:
         self.engine: Server | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self.app: Server | None = None
+        self.others: list[Server] = []
 
     def new_client(self, app_id: str, **options: Any) -> inngest.Inngest:
         quiet = logging.getLogger("inngest-test-app")
@@ -128,6 +129,16 @@ class Local:
         self.app = Server(app, self.app_port)
         self.app.start()
 
+    def start_other_app(
+        self, client: inngest.Inngest, functions: list[inngest.Function[Any]]
+    ) -> str:
+        """Serve another app beside; its serve address."""
+        app, port = fastapi.FastAPI(), free_port()
+        inngest.fast_api.serve(app, client, functions)
+        self.others.append(Server(app, port))
+        self.others[-1].start()
+        return f"http://127.0.0.1:{port}/api/inngest"
+
     def stop_app(self) -> None:
         if self.app:
             self.app.stop()
@@ -143,7 +154,7 @@ class Local:
         """The engine's apps, once there are any."""
 
         async def look() -> dict[str, Any]:
-            found: dict[str, Any] = (await self.http.get("/")).json()["apps"]
+            found: dict[str, Any] = (await self.http.get("/v1/apps")).json()["apps"]
             return found
 
         apps: dict[str, Any] = await eventually(look)
@@ -168,9 +179,28 @@ class Local:
         found: list[dict[str, Any]] = answer.json()["data"]
         return found
 
+    async def all_runs(self, event_id: str, count: int) -> list[dict[str, Any]]:
+        """The runs an event started, once there are so many."""
+
+        async def look() -> list[dict[str, Any]] | None:
+            found = await self.runs(event_id)
+            return found if len(found) == count else None
+
+        made: list[dict[str, Any]] = await eventually(look)
+        return made
+
     async def ended(self, event_id: str) -> dict[str, Any]:
         """The one run an event started, once it has ended."""
         return await eventually(self._ended, event_id)
+
+    async def ended_run(self, run_id: str) -> dict[str, Any]:
+        """A run once it has ended."""
+
+        async def look() -> dict[str, Any] | None:
+            found: dict[str, Any] = (await self.http.get(f"/v1/runs/{run_id}")).json()["data"]
+            return found if found["ended_at"] else None
+
+        return await eventually(look)
 
     async def _ended(self, event_id: str) -> dict[str, Any] | None:
         runs = await self.runs(event_id)
@@ -193,13 +223,17 @@ class Local:
         found: dict[str, Any] = await eventually(look)
         return found
 
-    async def waiting(self, event_id: str, kind: str) -> dict[str, Any]:
-        """The run an event started, once the journal says that it waits for something."""
+    async def waiting(self, event_id: str, kind: str, name: str = "") -> dict[str, Any]:
+        """The run an event started, once the journal says that it waits for something.
+
+        Args:
+            name: of the step; any where it is empty.
+        """
 
         async def look() -> dict[str, Any] | None:
             for found in await self.runs(event_id):
                 pending = (await self.timeline(found["run_id"]))["pending"]
-                if any(item["kind"] == kind for item in pending):
+                if any(item["kind"] == kind and name in item["name"] for item in pending):
                     return found
             return None
 
@@ -212,6 +246,8 @@ class Local:
             await client._http_client._http_client.aclose()
             client._http_client._http_client_sync.close()
         self.stop_app()
+        for other in self.others:
+            other.stop()
         self.stop_engine()
         self.kill_engine()
 

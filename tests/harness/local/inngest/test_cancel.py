@@ -111,4 +111,4 @@ async def test_a_cancelled_run_is_not_resumed_after_a_restart(local):
     await local.ended(event)
     local.stop_engine()
     local.start_engine()
-    assert (await local.http.get("/")).json()["unfinished_runs"] == 0
+    assert (await local.http.get("/v1/apps")).json()["unfinished_runs"] == 0

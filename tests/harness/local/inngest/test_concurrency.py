@@ -141,3 +141,25 @@ async def test_a_cancelled_run_gives_its_place_back(local):
         await local.http.delete(f"/v1/runs/{run['run_id']}")
     assert (await local.ended(events[5]))["status"] == "Completed"
     assert meter.most["all"] == 1
+
+
+@pytest.mark.parametrize("scope", ["env", "account"])
+async def test_functions_of_one_environment_or_account_share_the_limit_of_a_key(local, scope):
+    meter = Meter()
+    limit = inngest.Concurrency(limit=1, scope=scope, key="event.data.key")
+
+    def add(name):
+        @local.function(name, "test/go", concurrency=[limit])
+        async def shared(ctx):
+            await ctx.step.run("one", meter.step, ctx.event.data["key"], name)
+            await ctx.step.run("two", meter.step, ctx.event.data["key"], name)
+
+    add("first")
+    add("second")
+    await local.serve()
+    events = [await local.send("test/go", {"key": key}) for key in "aab"]
+    for event in events:
+        for run in await local.runs(event):
+            assert (await local.ended_run(run["run_id"]))["status"] == "Completed"
+    assert set(meter.most.values()) == {1}
+    assert len(meter.order["a"]) == 8

@@ -1,6 +1,7 @@
 """What is accepted as an event, under which id, and how often it counts."""
 
 import asyncio
+import time
 
 import inngest
 import pytest
@@ -119,3 +120,36 @@ async def test_only_the_right_event_key_is_taken_where_one_is_set(local):
     taken = await local.http.post("/e/secret", json={"name": "test/a"})
     assert (refused.status_code, taken.status_code) == (401, 200)
     assert "secret" not in refused.text
+
+
+async def test_an_event_from_the_future_starts_its_runs_at_its_time(local):
+    @local.function("later", "test/go")
+    async def later(ctx):
+        return "done"
+
+    await local.serve()
+    in_an_hour = round(time.time() * 1000) + 3_600_000
+    event = await local.send("test/go", ts=in_an_hour)
+    run = await local.waiting(event, "discovery")
+    local.stop_engine()
+    local.start_engine()
+    (pending,) = (await local.timeline(run["run_id"]))["pending"]
+    assert pending["due_at"] == in_an_hour
+    soon = await local.send("test/go", ts=round(time.time() * 1000) + 500)
+    assert (await local.ended(soon))["output"] == "done"
+    assert (await local.runs(event))[0]["status"] == "Running"
+
+
+async def test_an_id_starts_functions_again_after_24_hours(local, monkeypatch):
+    @local.function("once", "test/go")
+    async def once(ctx):
+        return None
+
+    await local.serve()
+    await local.send("test/go", id="same")
+    await local.send("test/go", id="same")
+    assert len(await local.runs("same")) == 1
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() + 25 * 3600 * 10**9)
+    await local.send("test/go", id="same")
+    assert len(await local.runs("same")) == 2

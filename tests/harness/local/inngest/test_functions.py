@@ -52,6 +52,26 @@ async def test_an_invoked_function_returns_its_output_to_the_step(local):
     assert (await local.run("test/go"))["output"] == 42
 
 
+async def test_a_function_of_another_app_is_invoked(local):
+    other = local.new_client("other")
+
+    @other.create_function(fn_id="callee", trigger=inngest.TriggerEvent(event="test/never"))
+    async def callee(ctx):
+        return ctx.event.data["n"] * 2
+
+    @local.function("caller", "test/go")
+    async def caller(ctx):
+        return await ctx.step.invoke_by_id(
+            "call", app_id="other", function_id="callee", data={"n": 21}
+        )
+
+    await local.serve()
+    url = local.start_other_app(other, [callee])
+    answer = await local.http.post("/v1/apps/sync", json={"url": url})
+    assert answer.json() == {"ok": True}
+    assert (await local.run("test/go"))["output"] == 42
+
+
 async def test_an_invoked_function_that_fails_raises_in_the_step(local):
     @local.function("callee", "test/never", retries=0)
     async def callee(ctx):

@@ -14,6 +14,29 @@ async def test_events_are_listed_by_name_newest_first(local):
     assert len(limited.json()["data"]) == 1
 
 
+async def test_apps_are_told_with_their_functions_and_the_number_of_unfinished_runs(local):
+    @local.function("waiter", "test/go")
+    async def waiter(ctx):
+        await ctx.step.sleep("long", 3_600_000)
+
+    await local.serve()
+    await local.waiting(await local.send("test/go"), "sleep")
+    told = (await local.http.get("/v1/apps")).json()
+    assert (told["apps"], told["unfinished_runs"]) == ({"app": ["app-waiter"]}, 1)
+
+
+async def test_a_runs_status_and_output_appear_together(local):
+    @local.function("plain", "test/go")
+    async def plain(ctx):
+        return "whole"
+
+    await local.serve()
+    event = await local.send("test/go")
+    while not (runs := await local.runs(event)) or runs[0]["status"] == "Running":
+        assert not runs or runs[0]["output"] is None
+    assert (runs[0]["status"], runs[0]["output"]) == ("Completed", "whole")
+
+
 async def test_an_event_is_found_by_either_of_its_ids(local):
     local.start_engine()
     internal = await local.send("test/a", {"n": 1}, id="chosen/id")

@@ -24,3 +24,9 @@ def test_a_taken_port_ends_it_with_an_error_that_names_the_port(tmp_path, local)
     assert done.returncode != 0
     assert str(local.port) in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_fallback_key_without_a_key_is_refused():
+    done = run("--signing-key-fallback", "signkey-test-ab")
+    assert done.returncode == 2
+    assert "give both or neither" in done.stderr

@@ -6,6 +6,8 @@ import inngest
 import pytest
 
 MINUTE = datetime.timedelta(minutes=1)
+DAY = datetime.timedelta(days=1)
+DEBOUNCE = inngest.Debounce(period=MINUTE)
 
 
 async def started(local):
@@ -21,7 +23,7 @@ async def test_a_registered_app_is_listed_with_its_functions(local):
     local.function("one", "test/go")(nothing)
     await started(local)
     assert await local.register() == {"ok": True, "modified": True}
-    assert (await local.http.get("/")).json()["apps"] == {"app": ["app-one"]}
+    assert (await local.http.get("/v1/apps")).json()["apps"] == {"app": ["app-one"]}
 
 
 async def test_registering_the_same_again_modifies_nothing(local):
@@ -35,13 +37,15 @@ async def test_registering_the_same_again_modifies_nothing(local):
     ("options", "named"),
     [
         ({"batch_events": inngest.Batch(max_size=2)}, "batch_events"),
-        ({"debounce": inngest.Debounce(period=MINUTE)}, "debounce"),
-        ({"throttle": inngest.Throttle(limit=1, period=MINUTE)}, "throttle"),
-        ({"rate_limit": inngest.RateLimit(limit=1, period=MINUTE)}, "rate_limit"),
-        ({"priority": inngest.Priority(run="1")}, "priority"),
-        ({"singleton": inngest.Singleton(mode="skip")}, "singleton"),
-        ({"timeouts": inngest.Timeouts(start=MINUTE)}, "timeouts"),
-        ({"idempotency": "event.data.id"}, "idempotency"),
+        ({"debounce": DEBOUNCE}, "debounce"),
+        ({"throttle": inngest.Throttle(limit=0, period=MINUTE)}, "throttle's limit is 0"),
+        ({"throttle": inngest.Throttle(limit=1, period=8 * DAY)}, "1s to 7d"),
+        ({"rate_limit": inngest.RateLimit(limit=0, period=MINUTE)}, "rate limit is 0"),
+        ({"rate_limit": inngest.RateLimit(limit=1, period=2 * DAY)}, "1s to 24h"),
+        ({"rate_limit": inngest.RateLimit(limit=1, period=DAY, key="(")}, "is not CEL"),
+        ({"priority": inngest.Priority(run="event.data.")}, "is not CEL"),
+        ({"idempotency": "event.data."}, "is not CEL"),
+        ({"singleton": inngest.Singleton(mode="skip", key="(")}, "is not CEL"),
         ({"retries": 21}, "21 retries"),
         ({"concurrency": [inngest.Concurrency(limit=1)] * 3}, "3 concurrency limits"),
         ({"concurrency": [inngest.Concurrency(limit=1, scope="env")]}, "without a key"),
@@ -56,7 +60,7 @@ async def test_what_is_not_supported_is_refused_and_named(local, options, named)
     answer = await local.register()
     assert "app-fancy" in answer["error"]
     assert named in answer["error"]
-    assert (await local.http.get("/")).json()["apps"] == {}
+    assert (await local.http.get("/v1/apps")).json()["apps"] == {}
 
 
 async def test_a_cron_trigger_is_refused_and_named(local):
@@ -70,7 +74,7 @@ async def test_a_refused_registration_leaves_the_last_one_in_force(local):
     local.function("one", "test/go")(nothing)
     await local.serve()
     local.stop_app()
-    local.function("fancy", "test/go", idempotency="event.data.id")(nothing)
+    local.function("fancy", "test/go", debounce=DEBOUNCE)(nothing)
     local.start_app()
     assert "app-fancy" in (await local.register())["error"]
     assert (await local.run("test/go"))["status"] == "Completed"
@@ -142,18 +146,18 @@ async def test_an_app_is_made_to_register_on_request(local):
     await started(local)
     answer = await local.http.post("/v1/apps/sync", json={"url": local.app_url})
     assert answer.json() == {"ok": True}
-    assert (await local.http.get("/")).json()["apps"] == {"app": ["app-one"]}
+    assert (await local.http.get("/v1/apps")).json()["apps"] == {"app": ["app-one"]}
 
 
 async def test_an_app_that_does_not_register_on_request_is_told_of_with_the_reason(local):
-    local.function("fancy", "test/go", idempotency="event.data.id")(nothing)
+    local.function("fancy", "test/go", debounce=DEBOUNCE)(nothing)
     await started(local)
     refused = await local.http.post("/v1/apps/sync", json={"url": local.app_url})
     elsewhere = await local.http.post("/v1/apps/sync", json={"url": f"{local.url}/health"})
     nowhere = await local.http.post("/v1/apps/sync", json={"url": "http://127.0.0.1:1/"})
     nothing_given = await local.http.post("/v1/apps/sync", json={})
     assert (refused.status_code, nothing_given.status_code) == (502, 400)
-    assert "idempotency" in refused.json()["error"]
+    assert "debounce" in refused.json()["error"]
     assert "is not an Inngest app" in elsewhere.json()["error"]
     assert "cannot be reached" in nowhere.json()["error"]
 
@@ -161,6 +165,6 @@ async def test_an_app_that_does_not_register_on_request_is_told_of_with_the_reas
 async def test_an_app_named_at_the_start_registers_once_it_is_up(local, until):
     local.function("one", "test/go")(nothing)
     local.start_engine(sdk_urls=(local.app_url,))
-    assert (await local.http.get("/")).json()["apps"] == {}
+    assert (await local.http.get("/v1/apps")).json()["apps"] == {}
     local.start_app()
     await local.registered()

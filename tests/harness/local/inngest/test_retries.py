@@ -4,6 +4,8 @@ import datetime
 
 import inngest
 
+from harness.local.inngest import backoff
+
 
 async def test_a_failing_step_is_tried_again_and_the_steps_before_it_are_not(local):
     seen = []
@@ -149,22 +151,20 @@ async def test_attempts_and_their_limit_are_told_to_the_function(local):
     assert (step["op"], step["failed"], step["attempts"]) == ("StepFailed", 1, 1)
 
 
-async def test_the_table_of_backoffs_is_inngests_own():
-    from harness.local.inngest import machine
-
-    assert machine.BACKOFF_S[:5] == (15, 30, 60, 120, 300)
-    assert machine.BACKOFF_S[-1] == 7200
+def test_the_table_of_backoffs_is_inngests_own():
+    assert backoff.STEPS_S[:5] == (15, 30, 60, 120, 300)
+    assert 7200_000 <= backoff.failed_ms(50, None) <= 7210_000
 
 
-async def test_a_backoff_of_ones_own_doubles_up_to_eightfold(monkeypatch):
-    from harness.local.inngest import machine
-    from harness.local.inngest.state import Event, Kind, Pending, Run
-
-    monkeypatch.setattr(machine, "now_ms", lambda: 0)
-    run = Run("run", "app-fn", Event("1", "e", "test/go", 0, 0, b"{}", {}), 0)
-    pending, waits = Pending(run, "step", Kind.DISCOVERY, queued_at=0), []
-    for _ in range(6):
-        machine.Machine(backoff_ms=500)._retry(pending, None, machine.Transaction())
-        waits.append(pending.due_at)
-
+def test_a_backoff_of_ones_own_doubles_up_to_eightfold():
+    waits = [backoff.failed_ms(attempt, 500) for attempt in range(6)]
     assert waits == [500, 1000, 2000, 4000, 4000, 4000]
+
+
+def test_what_an_app_asks_for_is_kept_within_a_second_and_a_day():
+    assert [backoff.asked_for_ms(wait) for wait in (-5, 1200, 10**9)] == [1000, 1200, 86_400_000]
+
+
+def test_an_app_that_is_down_is_tried_again_within_two_seconds_however_long_it_is_down():
+    waits = [backoff.refused_ms(times) for times in (0, 1, 2, 5, 10**6)]
+    assert waits == [100, 200, 400, 2000, 2000]

@@ -51,6 +51,24 @@ async def test_an_app_whose_key_changed_fails_the_run_with_a_reason(local):
     assert "signing key" in run["output"]["message"]
 
 
+@pytest.mark.parametrize(("engine", "app"), [((KEY, OTHER), OTHER), ((KEY, OTHER), KEY)])
+async def test_while_keys_are_rotated_an_app_with_either_works(local, engine, app):
+    signed_app(local, app)
+    await local.serve(signing_key=engine[0], signing_key_fallback=engine[1], event_key="event")
+    local.http.headers["authorization"] = f"Bearer {signing_hash(app)}"
+    assert (await local.run("test/go"))["output"] == "ü"
+
+
+async def test_an_app_that_has_both_keys_works_with_an_engine_that_has_the_old_one(
+    local, monkeypatch
+):
+    monkeypatch.setenv("INNGEST_SIGNING_KEY_FALLBACK", KEY)
+    signed_app(local, OTHER)
+    await local.serve(signing_key=KEY, event_key="event")
+    local.http.headers["authorization"] = f"Bearer {signing_hash(KEY)}"
+    assert (await local.run("test/go"))["output"] == "ü"
+
+
 async def test_reading_needs_the_key_too(local):
     local.start_engine(signing_key=KEY)
     assert (await local.http.get("/v1/events")).status_code == 401
@@ -66,7 +84,7 @@ def signing_hash(key: str) -> str:
     "signature", ["", "t=1&s=2", "s=x", "t=now&s=x", "t=99999999999&s=x", "nonsense"]
 )
 def test_a_wrong_signature_is_not_verified(signature):
-    assert not signing.verify(b"{}", signature, KEY)
+    assert not signing.verify(b"{}", signature, [KEY, OTHER])
 
 
 async def test_an_event_is_sent_with_the_event_key(local):

@@ -1,0 +1,99 @@
+"""`harness eval calls`."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from evals.cli import (
+    MAX_FAILED,
+    DataDirOption,
+    FilterOption,
+    GateOption,
+    JsonOption,
+    LimitOption,
+    MaxFailedOption,
+    RepeatOption,
+    ResumeOption,
+    SliceOption,
+    SplitOption,
+    TrackOption,
+    _measure,
+    _plan,
+)
+from harness.settings import Settings
+
+if TYPE_CHECKING:
+    from evals.tasks.result import Evaluation
+
+PARTS = {"local": "model", "simulated": "simulated"}  # of the stack, by who runs the model
+
+
+def eval_calls(
+    dataset: Annotated[
+        str, typer.Option("--dataset", help="Name of the dataset's folder, or bfcl.")
+    ] = "calls",
+    data_dir: DataDirOption = None,
+    split: SplitOption = "test",
+    limit: LimitOption = None,
+    filters: FilterOption = None,
+    repeat: RepeatOption = 1,
+    resume: ResumeOption = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Who calls; default: HARNESS_MODEL.")
+    ] = None,
+    protocol: Annotated[
+        Literal["native", "json"] | None,
+        typer.Option("--protocol", help="How it is asked for calls; default: the model's own."),
+    ] = None,
+    in_flight: Annotated[
+        int, typer.Option("--in-flight", min=1, help="How many cases are asked at a time.")
+    ] = 4,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=1, help="Seconds that a case may take.")
+    ] = 120.0,
+    answer_cache: Annotated[
+        bool,
+        typer.Option(
+            "--answer-cache/--no-answer-cache",
+            help="Take answers that this model gave to the same request before.",
+        ),
+    ] = True,
+    slice_by: SliceOption = None,
+    max_failed: MaxFailedOption = MAX_FAILED,
+    json: JsonOption = None,
+    track: TrackOption = True,
+    gate: GateOption = None,
+) -> None:
+    """Does the model call the right functions, with the right arguments, in order?"""
+
+    async def run(settings: Settings, console: Console) -> "Evaluation":
+        from evals.datasets.loader import load_calls
+
+        data = load_calls(split, name=dataset, data_dir=data_dir)
+        from evals.stack import measuring_stack  # slow to import: a wrong name is told before
+        from evals.tasks.calls import evaluate_calls
+        from harness.llm.models import resolve_model
+
+        chosen = {"model": model} if model else {}
+        spec = resolve_model(None, settings.model_copy(update=chosen))
+        parts = {PARTS[spec.provider]} if spec.local else set()
+        env = {"HARNESS_MODEL": spec.name}
+        async with measuring_stack(settings, parts, console, env) as measured:
+            served = measured.settings.model_copy(update=chosen)
+            spec = resolve_model(None, served)
+            if protocol is not None:
+                spec = spec.model_copy(update={"protocol": protocol})
+            return await evaluate_calls(
+                served,
+                spec,
+                data,
+                console=console,
+                plan=_plan(settings, limit, filters, repeat, resume),
+                in_flight=in_flight,
+                timeout_s=timeout,
+                answers=settings.home / "cache" / "answers" if answer_cache else None,
+                engines=measured.engines,
+            )
+
+    _measure(run, f"{dataset}-{split}", json, track, slice_by, max_failed, gate)

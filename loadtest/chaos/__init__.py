@@ -1,0 +1,1 @@
+"""`harness chaos`: processes are killed under load, and what must hold is counted."""

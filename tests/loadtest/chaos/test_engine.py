@@ -1,0 +1,36 @@
+"""Random kills of the engine, of its app and of both, under load."""
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from loadtest.chaos.command import chaos
+from loadtest.chaos.engine.target import VICTIMS, run
+from loadtest.chaos.kills import plan
+
+KILLS = 10
+MUST_BE_0 = ("lost", "stuck", "duplicated", "reran_effects", "early_timers", "crashes")
+
+
+def test_a_seed_plans_the_same_kills_and_another_one_others():
+    first, again, other = (list(plan(50, seed, VICTIMS)) for seed in (1, 1, 2))
+    assert first == again != other
+    assert {kill.victims for kill in first} == set(VICTIMS)
+    assert {kill.early for kill in first} == {True, False}
+
+
+@pytest.mark.timeout(300)
+async def test_nothing_is_lost_or_done_twice_whatever_is_killed_when(tmp_path):
+    counted = []
+    figures, broken = await run(tmp_path, kills=KILLS, seed=3, killed=lambda: counted.append(1))
+    assert {name: figures[name].value for name in MUST_BE_0} == dict.fromkeys(MUST_BE_0, 0)
+    assert not broken
+    assert figures["kills"].value == len(counted) == KILLS
+    assert figures["runs_completed"].value == figures["runs_started"].value > 0
+
+
+def test_an_unknown_target_is_told():
+    app = typer.Typer()
+    app.command()(chaos)
+    found = CliRunner().invoke(app, ["--target", "moon"])
+    assert "--target is 'moon'; it can be engine" in str(found.exception)
