@@ -16,6 +16,7 @@ from evals.cli import (
     MaxFailedOption,
     RepeatOption,
     ResumeOption,
+    ScorerOption,
     SliceOption,
     SplitOption,
     TrackOption,
@@ -40,10 +41,7 @@ def eval_pipeline(
         str | None,
         typer.Option("--judge", help="Model that judges rubrics; default: HARNESS_JUDGE."),
     ] = None,
-    scorers: Annotated[
-        list[str] | None,
-        typer.Option("--scorer", help="Also score by this of mlflow.genai; may be repeated."),
-    ] = None,
+    scorers: ScorerOption = None,
     in_flight: Annotated[
         int, typer.Option("--in-flight", min=1, help="How many conversations at a time.")
     ] = 4,

@@ -134,7 +134,7 @@ async def evaluate_pipeline(
         dataset=data.info,
     )
     scores = tuple(name for name in MEANS if rows[name].count())
-    return Evaluation(document, rows, journal, records, scores)
+    return Evaluation(document, rows, journal, records, scores, (model,))
 
 
 async def _judge_figures(
