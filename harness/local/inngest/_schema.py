@@ -1,6 +1,6 @@
 """The tables of the journal and the statements that write them."""
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # Of version 1; a new database is upgraded like an old one.
 TABLES = """
@@ -107,12 +107,19 @@ CREATE TABLE notes (
 );
 CREATE INDEX notes_by_run ON notes (run_id);
 """,
+    2: """
+-- Whether its id was used within 24 hours before, so that it started nothing.
+ALTER TABLE events ADD COLUMN repeated INTEGER NOT NULL DEFAULT 0;
+""",
 }
 
 PUT_APP = "INSERT OR REPLACE INTO apps (id, url, sdk, functions, synced_at) VALUES (?, ?, ?, ?, ?)"
 RETIRE_FUNCTIONS = "UPDATE functions SET active = 0 WHERE app_id = ?"
 PUT_FUNCTION = "INSERT OR REPLACE INTO functions (id, app_id, config, active) VALUES (?, ?, ?, 1)"
-ADD_EVENT = "INSERT INTO events (internal_id, id, name, received_at, body) VALUES (?, ?, ?, ?, ?)"
+ADD_EVENT = (
+    "INSERT INTO events (internal_id, id, name, received_at, body, repeated)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
+)
 ADD_RUN = (
     "INSERT INTO runs (id, function_id, event_id, status, created_at, parent_run, parent_step)"
     " VALUES (?, ?, ?, 'RUNNING', ?, ?, ?)"

@@ -25,6 +25,7 @@ class Admission:
 
         One that does is counted.
         """
+        counted = []
         for limit in function.rate_limits:
             name = limit.name(function.id, event.payload)
             if name is None:
@@ -32,7 +33,9 @@ class Admission:
             if self.cells.allowed_at(name, limit.rate) > steady_us():
                 setting = "rate limit" if isinstance(limit, RateLimit) else "idempotency key"
                 return f"its {setting} is used up ({name})"
-            self.cells.take(name, limit.rate, tx)
+            counted.append((name, limit.rate))
+        for name, rate in counted:
+            self.cells.take(name, rate, tx)
         if function.singleton and not function.singleton.cancels:
             holder = self._holder(function, event)
             if holder:

@@ -101,7 +101,7 @@ class Intake:
         internal_id = internal_id or ulid(now)
         event_id = payload.get("id")
         known = event_id and self._known(
-            event_id, "id = ? AND received_at > ?", (event_id, now - DEDUP_MS)
+            event_id, "id = ? AND received_at > ? AND NOT repeated", (event_id, now - DEDUP_MS)
         )
         for key in {internal_id, event_id or internal_id}:
             self._uncommitted[key] = self._uncommitted.get(key, 0) + 1

@@ -67,7 +67,7 @@ class Machine:
         Args:
             starts: whether it starts functions; one with an id seen before does not.
         """
-        tx.add_event(event)
+        tx.add_event(event, repeated=not starts)
         self._recent.add(event)
         for listener in self.matcher.matches(event):
             if listener.hash is None:

@@ -58,6 +58,8 @@ def restore(machine: Machine, reader: sqlite3.Connection, tx: Transaction) -> No
             machine.matcher.add(listener(pending))
         tx.due.append(pending)
     for run in machine.runs.values():
+        if run.started_at is None and (run.memos or any(step != DISCOVERY for step in run.pending)):
+            run.started_at = run.created_at  # not written where nothing depended on it then
         # In a race a discovery may have been owed; one too many does no harm.
         if not run.pending or (run.race and DISCOVERY not in run.pending):
             machine.discover(run, tx)

@@ -28,10 +28,20 @@ class Transaction:
         for function, config in zip(functions, raw, strict=True):
             self._write(sql.PUT_FUNCTION, function.id, app_id, orjson.dumps(config))
 
-    def add_event(self, event: Event) -> None:
-        """An accepted event."""
+    def add_event(self, event: Event, *, repeated: bool = False) -> None:
+        """An accepted event.
+
+        Args:
+            repeated: whether its id was seen before, so that it starts nothing.
+        """
         self._write(
-            sql.ADD_EVENT, event.internal_id, event.id, event.name, event.received_at, event.body
+            sql.ADD_EVENT,
+            event.internal_id,
+            event.id,
+            event.name,
+            event.received_at,
+            event.body,
+            repeated,
         )
 
     def add_run(self, run: Run) -> None:

@@ -216,6 +216,25 @@ async def test_a_database_of_a_newer_version_is_refused(tmp_path):
         Engine(Options(db=path), lambda error: None)
 
 
+@pytest.mark.parametrize("version", range(1, _schema.SCHEMA_VERSION))
+async def test_a_database_of_an_older_version_is_brought_up_to_this_one(local, version):
+    scripts = [_schema.TABLES, *(_schema.UPGRADES[older] for older in range(1, version))]
+    now = round(time.time() * 1000)
+    with sqlite3.connect(local.db) as connection:
+        connection.executescript(f"{' '.join(scripts)} PRAGMA user_version = {version};")
+        connection.execute("INSERT INTO events VALUES ('1', 'old', 'test/old', ?, '{}')", (now,))
+    connection.close()
+
+    @local.function("once", "test/go", idempotency="event.data.key")
+    async def once(ctx):
+        return "done"
+
+    await local.serve()
+    assert (await local.run("test/go", {"key": 1}))["output"] == "done"
+    (event,) = (await local.http.get("/v1/events?name=test/old")).json()["data"]
+    assert event["internal_id"] == "1"
+
+
 async def test_a_file_that_is_no_database_is_refused(tmp_path):
     path = tmp_path / "text.db"
     path.write_text("this is not a database, it is a text of some length\n" * 100)

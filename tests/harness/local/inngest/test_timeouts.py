@@ -90,3 +90,24 @@ async def test_the_time_to_finish_goes_on_over_a_restart(local):
     assert run["status"] == "Cancelled"
     begun, ended = map(datetime.datetime.fromisoformat, (run["run_started_at"], run["ended_at"]))
     assert ended - begun >= 2 * SECOND
+
+
+async def test_a_run_that_started_before_its_function_had_timeouts_is_not_taken_for_unstarted(
+    local,
+):
+    async def napping(ctx):
+        await ctx.step.sleep("nap", 3000)
+        return "done"
+
+    local.function("nap", "test/go")(napping)
+    await local.serve()
+    event = await local.send("test/go")
+    await local.waiting(event, "sleep")
+    local.stop_app()
+    local.functions.clear()
+    local.function("nap", "test/go", timeouts=inngest.Timeouts(start=SECOND))(napping)
+    local.start_app()
+    await local.register()
+    local.stop_engine()
+    local.start_engine()
+    assert (await local.ended(event))["output"] == "done"
