@@ -30,7 +30,7 @@ from harness.local.inngest.ids import now_ms, ulid
 from harness.local.inngest.journal import Journal
 from harness.local.inngest.machine import Machine
 from harness.local.inngest.recovery import restore
-from harness.local.inngest.state import Event, Pending
+from harness.local.inngest.state import Event, Kind, Pending
 from harness.local.inngest.transaction import Transaction
 
 RETRIES = 20
@@ -51,7 +51,7 @@ APP = [("app", "http://127.0.0.1:1/api/inngest", "test")]
 # What a function does, one after another; a parallel group has at least two steps.
 OPERATION = st.one_of(
     st.tuples(st.just("run"), st.integers(0, 2)),  # how often it fails first
-    st.tuples(st.just("parallel"), st.integers(2, 3)),
+    st.tuples(st.sampled_from(["parallel", "race"]), st.integers(2, 3)),
     st.tuples(st.just("sleep"), st.just(1)),
     st.tuples(st.just("wait"), st.just(1)),
     st.tuples(st.just("invoke"), st.just(1)),
@@ -63,8 +63,7 @@ def app_answers(pending: Pending) -> tuple[str | None, Answer]:
     """What an app of the SDK would answer, and which step it ran for that."""
     run, data = pending.run, pending.run.event.payload["data"]
     for index, (kind, count) in enumerate(data.get("program", [["run", 0]])):
-        steps = [f"s{index}.{branch}" for branch in range(count)] if kind == "parallel" else []
-        steps = steps or [f"s{index}"]
+        steps = _steps(index, kind, count)
         missing = [step for step in steps if step not in run.memos]
         if pending.hash in missing or (missing and kind == "run" and not run.parallel):
             step = pending.hash or missing[0]
@@ -90,15 +89,18 @@ def _asked(kind: str, step: str, data: dict) -> dict:
             opts = {"function_id": "app-child", "payload": {"data": {"key": data["key"]}}}
             return {"id": step, "op": "InvokeFunction", "opts": opts}
         case _:
-            return {"id": step, "op": "StepPlanned"}
+            return {"id": step, "op": "StepPlanned", "opts": {"parallelMode": kind}}
+
+
+def _steps(index: int, kind: str, count: int) -> list[str]:
+    grouped = kind in ("parallel", "race")
+    return [f"s{index}.{branch}" for branch in range(count)] if grouped else [f"s{index}"]
 
 
 def steps_of(program: list) -> set[str]:
     """All steps that a program's run finishes."""
     return {
-        f"s{index}.{branch}" if kind == "parallel" else f"s{index}"
-        for index, (kind, count) in enumerate(program)
-        for branch in range(count if kind == "parallel" else 1)
+        step for index, (kind, count) in enumerate(program) for step in _steps(index, kind, count)
     }
 
 
@@ -166,7 +168,14 @@ class Faults(RuleBasedStateMachine):
         key = data.draw(st.sampled_from(sorted(self.sent)))
         tx = Transaction()
         payload = {"name": "test/answer", "data": {"key": key}}
+        waiting = [
+            pending
+            for run in self.machine.runs.values()
+            for pending in run.pending.values()
+            if pending.kind is Kind.WAIT and run.event.payload["data"]["key"] == key
+        ]
         self.machine.route(Event.create(payload, ulid(now_ms()), now_ms()), tx)
+        assert not any(pending.live for pending in waiting)
         self.uncommitted.append(tx)
 
     @precondition(lambda self: self.calls)
@@ -223,7 +232,7 @@ class Faults(RuleBasedStateMachine):
     @rule(data=st.data())
     def a_run_is_cancelled(self, data: st.DataObject) -> None:
         kept = {run_id for (run_id,) in self.disk.execute("SELECT id FROM runs")}
-        known = sorted(kept & self.machine.runs.keys())
+        known = [run_id for run_id in self.machine.runs if run_id in kept]
         if known:
             run_id = data.draw(st.sampled_from(known))
             tx = Transaction()
@@ -257,18 +266,24 @@ class Faults(RuleBasedStateMachine):
             self.disk.close()
             self.folder.cleanup()
 
-    def _settle(self) -> None:
-        """Commit, answer and fire everything until nothing is left to do."""
-        while True:
+    @rule()
+    def all_goes_well_until_only_timers_are_left(self) -> None:
+        self._work()
+
+    def _work(self) -> None:
+        while self.uncommitted or self.executing or self.calls:
             self._commit_all()
             if self.executing:
                 self._answered(*self.executing.pop())
             elif self.calls:
                 self._call(self.calls.pop())
-            elif self.timers:
-                self._fire(self.timers.pop())
-            elif not self.uncommitted:
-                return
+
+    def _settle(self) -> None:
+        """Commit, answer and fire everything until nothing is left to do."""
+        self._work()
+        while self.timers:
+            self._fire(self.timers.pop())
+            self._work()
 
     def _judge(self) -> None:
         """Each event that came to the disk has one run, ended once, with all its steps' results."""
@@ -305,7 +320,7 @@ async def _create(path: Path) -> None:
 
 TestFaults = Faults.TestCase
 TestFaults.settings = settings(
-    max_examples=40,
+    max_examples=60,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
