@@ -96,6 +96,12 @@ def words_of(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(text.casefold()))
 
 
+def asked_words(question: Iterable[Iterable[dict[str, str]]]) -> str:
+    """The words of all messages of a case; see `words_of`."""
+    said = (message.get("content", "") for turn in question for message in turn)
+    return " ".join(words_of(" ".join(said)))
+
+
 def split_by_hash(key: str, test_share: float) -> Split:
     """The split that a row belongs to, by its own text or id and nothing else.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evals.datasets.files import words_of
+from evals.datasets.files import asked_words, words_of
 from evals.datasets.own import read_calls, read_conversations, read_tools
 from evals.datasets.records import (
     CallCase,
@@ -90,9 +90,7 @@ def _by_words(_parts: Parts) -> Callable[[ToolQuery], str]:
 
 
 def _by_what_is_asked(_parts: Parts) -> Callable[[CallCase], str]:
-    return lambda case: " ".join(
-        words_of(" ".join(said.get("content", "") for turn in case.question for said in turn))
-    )
+    return lambda case: asked_words(case.question)
 
 
 _SHARED = {"conversations": "a thread or its user", "tools": "their words", "calls": "their words"}

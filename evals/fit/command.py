@@ -28,7 +28,6 @@ def fit_retrieval(
     data_dir: Annotated[
         Path | None, typer.Option("--data-dir", help="Holds one folder for each dataset.")
     ] = None,
-    split: Annotated[str, typer.Option("--split", help="tune, test or all.")] = "tune",
     feedback: Annotated[
         bool,
         typer.Option("--feedback", help="Fit to what users of the running stack found helpful."),
@@ -40,16 +39,19 @@ def fit_retrieval(
         Path | None, typer.Option("--json", help="Also write the figures to this file.")
     ] = None,
 ) -> None:
-    """Fit how retrieval weighs its signals, and check it on what the fit has not seen."""
+    """Fit how retrieval weighs its signals, and check it on what the fit has not seen.
+
+    Only the split tune of a dataset is fitted to: what is reported on must stay unseen.
+    """
     settings, console = get_settings(), Console()
     if feedback:
         samples, name, info = asyncio.run(_from_feedback(settings)), "feedback", None
     else:
         from evals.datasets.loader import load_conversations
 
-        data = load_conversations(split, name=dataset, data_dir=data_dir)
+        data = load_conversations("tune", name=dataset, data_dir=data_dir)
         samples = asyncio.run(_from_conversations(settings, data, console))
-        name, info = f"{dataset}/{split} {data.info.sha256[:12]}", data.info
+        name, info = f"{dataset}/{data.info.split} {data.info.sha256[:12]}", data.info
     from evals.figures import build_document, print_figures, public_settings, write_document
     from evals.fit.retrieval import fit
 

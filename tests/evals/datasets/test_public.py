@@ -3,6 +3,7 @@ import json
 import pytest
 
 from evals.datasets.files import split_by_hash
+from evals.datasets.kinds import KINDS
 from evals.datasets.loader import (
     PUBLIC,
     DatasetError,
@@ -285,6 +286,25 @@ def test_bfcl_joins_cases_with_their_truth(tmp_path):
     assert cases["multiple_0"].truth == ({"double": {"n": [4]}},)
     assert cases["irrelevance_0"].truth == ()
     assert cases["multiple_0"].question[0][0]["content"] == "Double 4"
+
+
+def test_bfcl_has_what_is_asked_in_several_categories_on_one_side(tmp_path):
+    function = {"name": "double", "description": "", "parameters": {"type": "dict"}}
+    for category in ("irrelevance", "live_irrelevance"):
+        cases = [
+            {
+                "id": f"{category}_{n}",
+                "question": [[{"role": "user", "content": f"Double {n}, please"}]],
+                "function": [function],
+            }
+            for n in range(20)
+        ]
+        path = tmp_path / "bfcl" / f"BFCL_v4_{category}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\n".join(map(json.dumps, cases)), "utf-8")
+    cases = load_calls("all", name="bfcl", data_dir=tmp_path).cases
+    KINDS["calls"].refuse_mixed({"calls": list(cases)})
+    assert {case.split for case in cases} == {"tune", "test"}
 
 
 def test_a_set_of_another_kind_is_refused(tmp_path):
