@@ -57,7 +57,7 @@ def mean_by_slice(means: Sequence[dict[str, Any]], title: str) -> alt.Chart:
             *(alt.Tooltip(f"{key}:Q", format=".3f") for key in ("value", "low", "high")),
         ],
     )
-    return _sized(lines + dots, height=26 * len(means))
+    return sized(lines + dots, height=26 * len(means))
 
 
 def first_ranks(ranks: Sequence[int | None], depth: int) -> alt.Chart:
@@ -75,7 +75,7 @@ def first_ranks(ranks: Sequence[int | None], depth: int) -> alt.Chart:
             tooltip=["rank:N", "questions:Q"],
         )
     )
-    return _sized(chart, height=220)
+    return sized(chart, height=220)
 
 
 def confusions(pairs: Sequence[tuple[str, str]]) -> alt.Chart:
@@ -98,7 +98,7 @@ def confusions(pairs: Sequence[tuple[str, str]]) -> alt.Chart:
         color=alt.condition("datum.right", alt.value("#cfe3d8"), alt.value("#f3c9ba")),
         tooltip=["wanted:N", "chosen:N", "requests:Q"],
     )
-    return _sized(
+    return sized(
         cells + base.mark_text(color=INK).encode(text="requests:Q"), height=18 * len(mixed) + 20
     )
 
@@ -130,7 +130,7 @@ def reliability_diagram(bins: Sequence[Bin]) -> alt.Chart:
             tooltip=["confidence:Q", "accuracy:Q", "requests:Q"],
         )
     )
-    return _sized(diagonal + dots, height=300)
+    return sized(diagonal + dots, height=300)
 
 
 def load_latency(samples: pl.DataFrame) -> alt.Chart:
@@ -164,7 +164,7 @@ def load_latency(samples: pl.DataFrame) -> alt.Chart:
             tooltip=["stage:N", "ms:Q", "due_s:Q"],
         )
     )
-    return _sized(chart, height=280)
+    return sized(chart, height=280)
 
 
 def message_stages(stages: Sequence[dict[str, Any]]) -> alt.Chart:
@@ -189,14 +189,20 @@ def message_stages(stages: Sequence[dict[str, Any]]) -> alt.Chart:
             tooltip=["message:N", "stage:N", "start_ms:Q", "end_ms:Q"],
         )
     )
-    return _sized(chart, height=28 * len(messages) + 10)
+    return sized(chart, height=28 * len(messages) + 10)
 
 
 def _flat() -> alt.Axis:
     return alt.Axis(labelAngle=0)
 
 
-def _sized(chart: Any, height: int) -> alt.Chart:
+def sized(chart: Any, height: int) -> alt.Chart:
+    """A chart of the report's width, font and colours.
+
+    Args:
+        chart: a chart, or layers of one.
+        height: in px, without what stands below its axis.
+    """
     font = "system-ui, sans-serif"
     sized: alt.Chart = (
         chart.properties(

@@ -13,6 +13,7 @@ from evals.datasets.command import app as data
 from evals.demo.command import demo
 from evals.embedding import timed
 from evals.fit.command import app as fit
+from evals.sweep.command import sweep
 from harness.settings import Settings, get_settings
 
 if TYPE_CHECKING:  # importing these takes seconds, and most commands need none of them
@@ -77,6 +78,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(_eval, name="eval")
     app.add_typer(data, name="data")
     app.add_typer(fit, name="fit")
+    app.command("sweep")(sweep)
     app.command("compare")(compare)
     app.command("report")(report)
     app.command("demo")(demo)

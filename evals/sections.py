@@ -19,6 +19,7 @@ from evals.metrics.ranking import DEPTH
 from evals.metrics.selection import reliability
 from evals.report import Chart, Section, TableData
 from evals.statistics import bootstrap, quantile_statistic
+from evals.sweep.section import sweep_section
 
 _SHOWN_MISSES = 8
 
@@ -33,6 +34,8 @@ def section_of(document: Document, rows: pl.DataFrame | None) -> Section | None:
         return selection_section(document, rows)
     if document.command == "eval calls":
         return calls_section(document, rows)
+    if document.command.startswith("sweep "):
+        return sweep_section(document, rows)
     if document.command.startswith("load"):
         return load_section(document, rows)
     return None
