@@ -103,9 +103,12 @@ def _value(field: str, value: Any, place: str, folder: Path) -> Any:
     try:
         found = getattr(settings_from({variable_of(field): text}), field)
     except ValidationError as error:
-        raise HarnessError(f"{place} is {value!r}: {error.errors()[0]['msg']}") from None
+        first = error.errors()[0]
+        is_plain = not isinstance(first["input"], dict | list)  # others may hold secrets
+        shown = f"{place} is {value!r}" if is_plain else place
+        raise HarnessError(f"{shown}: {first['msg']}") from None
     except SettingsError:
-        raise HarnessError(f"{place} is {value!r}, which is not of the setting's kind") from None
+        raise HarnessError(f"{place} is not of the setting's kind", _MORE) from None
     if isinstance(found, Path):
         found = folder / found
         if not found.exists():

@@ -64,10 +64,7 @@ def sweep(
 
         write_document(board, json)
     failed = [item for item in board.leaderboard if item.error is not None]
-    missed = []
-    if condition:
-        gains = [item.gained for item in board.leaderboard[:1] if item.gained is not None]
-        missed = condition.missed(board.figures, {each.metric: each.figure() for each in gains})
+    missed = condition.missed(board.figures, board.gained(given.metric)) if condition else []
     for line in missed:
         console.print(line, style="bold red", markup=False, soft_wrap=True)
     if failed or missed:

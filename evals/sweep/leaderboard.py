@@ -13,12 +13,15 @@ from evals.sweep.file import Sweep
 from evals.sweep.runs import Outcome
 from evals.sweep.tasks import comparable_latency
 
+NOTHING = Figure(value=None, unit="")  # what was gained where it can not be said
+
 
 class Standing(BaseModel):
     """One run of a sweep.
 
     Attributes:
         number: its place in the file; 1 is the baseline.
+        label: the values that it sets, where all runs set the same; else its name.
         settings: what it sets.
         figures: all that were measured.
         gained: its metric held against the baseline's; p is adjusted for all runs of the sweep.
@@ -30,6 +33,7 @@ class Standing(BaseModel):
 
     number: int
     name: str
+    label: str
     run_id: str | None = None
     settings: dict[str, Any] = {}
     figures: dict[str, Figure] = {}
@@ -48,6 +52,13 @@ class Board(Document):
 
     leaderboard: list[Standing]
 
+    def gained(self, metric: str) -> dict[str, Figure]:
+        """What the best run gained over the first: nothing where it is the first."""
+        best = self.leaderboard[0]
+        if best.number == 1 and best.error is None:
+            return {metric: Figure(value=0.0, unit="", low=0.0, high=0.0)}
+        return {metric: best.gained.figure()} if best.gained else {metric: NOTHING}
+
 
 def standings(sweep: Sweep, outcomes: Sequence[Outcome]) -> list[Standing]:
     """The table, best run first and failed ones last.
@@ -57,10 +68,12 @@ def standings(sweep: Sweep, outcomes: Sequence[Outcome]) -> list[Standing]:
         outcomes: of its runs, in the file's order.
     """
     gains = _gains(sweep, outcomes)
+    alike = all(tuple(run.given) == sweep.varied for run in sweep.runs)
     found = [
         Standing(
             number=each.number,
             name=each.chosen.name,
+            label=", ".join(map(str, each.chosen.given.values())) if alike else each.chosen.name,
             run_id=each.run and each.run.run_id,
             settings=each.chosen.given,
             figures=each.run.document.figures if each.run else {},
@@ -138,7 +151,12 @@ def board_frame(ranked: Sequence[Standing]) -> pl.DataFrame:
     """The table as columns: settings as text, figures with their intervals, what was gained."""
     rows = []
     for item in ranked:
-        row: dict[str, Any] = {"number": item.number, "name": item.name, "run_id": item.run_id}
+        row: dict[str, Any] = {
+            "number": item.number,
+            "name": item.name,
+            "label": item.label,
+            "run_id": item.run_id,
+        }
         row |= {f"setting.{name}": str(value) for name, value in item.settings.items()}
         for name, each in item.figures.items():
             row[name] = each.value

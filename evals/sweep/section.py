@@ -10,6 +10,10 @@ from evals.run_charts import curves, pareto, pareto_line
 from evals.sweep.tasks import TASKS, Task, comparable_latency
 
 _FEWEST = 3  # values of a setting that make a curve
+_HEADINGS = {
+    **{task.latency: "p50 ms" for task in TASKS.values()},
+    **{task.tokens: "tokens" for task in TASKS.values() if task.tokens},
+}
 
 
 def sweep_section(document: Document, board: pl.DataFrame) -> Section:
@@ -35,10 +39,12 @@ def sweep_section(document: Document, board: pl.DataFrame) -> Section:
         if split == "tune"
         else f"These runs were measured on the split {split}: to choose by them is to tune on it."
     )
+    task_name = document.command.removeprefix("sweep ")
+    varied = ", ".join(document.settings["sweep.varied"])
     return Section(
         f"Sweep: {document.settings['sweep.name']}",
-        f"{board.height} runs of {document.command.removeprefix('sweep ')}, best {metric} first, "
-        f"each held against run 1 over the same samples; p adjusted for all of them. {caution}",
+        f"{board.height} runs of {task_name} by {varied}, best {metric} first, each held against "
+        f"run 1 over the same samples; p adjusted for all of them. {caution}",
         table=_table(board, metric, [c for c in (task.latency, task.tokens, "cost") if c]),
         charts=tuple(charts),
         origin=describe(document),
@@ -48,7 +54,7 @@ def sweep_section(document: Document, board: pl.DataFrame) -> Section:
 def _pareto(done: pl.DataFrame, metric: str, cost: str, title: str) -> Chart:
     points = [
         {
-            "name": row["name"],
+            "name": row["label"],
             "quality": row[metric],
             "low": row[f"{metric}_low"],
             "high": row[f"{metric}_high"],
@@ -100,10 +106,11 @@ def _curve(done: pl.DataFrame, task: Task) -> list[Chart]:
 
 def _table(board: pl.DataFrame, metric: str, costs: list[str]) -> TableData:
     costs = [cost for cost in costs if cost in board.columns]
-    numbers = (metric, "95 % interval", "less run 1", "p (Holm)", *costs)
+    headings = [_HEADINGS.get(cost, cost) for cost in costs]
+    numbers = (metric, "95 % interval", "less run 1", "p (Holm)", *headings)
     rows = []
     for row in board.iter_rows(named=True):
-        name = f"{row['number']}: {row['name']}" + (" ◆" if row["on_frontier"] else "")
+        name = f"{row['number']}: {row['label']}" + (" ◆" if row["on_frontier"] else "")
         if row["error"] is not None:
             rows.append((f"{name} failed: {row['error']}", *("" for _ in numbers)))
             continue
