@@ -1,6 +1,6 @@
 """The charts of reports and notebooks: each says its units, and data come as plain rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -103,12 +103,23 @@ def confusions(pairs: Sequence[tuple[str, str]]) -> alt.Chart:
     )
 
 
-def reliability_diagram(bins: Sequence[Bin]) -> alt.Chart:
-    """Share of right answers against stated confidence; on the diagonal the two agree."""
+def reliability_diagram(groups: Mapping[str, Sequence[Bin]]) -> alt.Chart:
+    """Share of right answers against stated confidence; on the diagonal the two agree.
+
+    Args:
+        groups: the bins of each group of samples, by the group's name.
+    """
     rows = [
-        {"confidence": bin_.confidence, "accuracy": bin_.accuracy, "requests": bin_.n}
+        {
+            "group": group,
+            "confidence": bin_.confidence,
+            "accuracy": bin_.accuracy,
+            "requests": bin_.n,
+        }
+        for group, bins in groups.items()
         for bin_ in bins
     ]
+    names = list(groups)
     scale = alt.Scale(domain=[0, 1])
     diagonal = (
         alt.Chart(alt.InlineData(values=[{"x": 0, "y": 0}, {"x": 1, "y": 1}]))
@@ -117,17 +128,24 @@ def reliability_diagram(bins: Sequence[Bin]) -> alt.Chart:
     )
     dots = (
         alt.Chart(alt.InlineData(values=rows))
-        .mark_circle(color=ACCENT, opacity=0.85)
+        .mark_circle(opacity=0.85)
         .encode(
             x=alt.X("confidence:Q", scale=scale, title="stated confidence"),
             y=alt.Y("accuracy:Q", scale=scale, title="share that was right"),
+            color=alt.Color(
+                "group:N",
+                title=None,
+                sort=names,
+                scale=alt.Scale(domain=names, range=PALETTE),
+                legend=alt.Legend() if len(names) > 1 else None,
+            ),
             size=alt.Size(
                 "requests:Q",
                 title="requests",
                 scale=alt.Scale(range=[60, 600]),
                 legend=alt.Legend(tickMinStep=1),
             ),
-            tooltip=["confidence:Q", "accuracy:Q", "requests:Q"],
+            tooltip=["group:N", "confidence:Q", "accuracy:Q", "requests:Q"],
         )
     )
     return sized(diagonal + dots, height=300)

@@ -94,7 +94,7 @@ def _run(
     """Measure the runs, keep them under the sweep's own and print their table."""
     from evals.figures import build_document
     from evals.identity import identity_key
-    from evals.report import build_report
+    from evals.report import build_report, pictures
     from evals.sweep.kept import KeptSweep
     from evals.sweep.leaderboard import Board, board_figures, board_frame, standings
     from evals.sweep.runs import identities_of, measure_runs
@@ -118,9 +118,10 @@ def _run(
         document = document.model_copy(update={"figures": figures, "engines": engines})
         board = Board(**document.model_dump(), leaderboard=ranked)
         frame = board_frame(ranked)
-        page = build_report(f"Sweep: {given.name}", [sweep_section(document, frame)])
+        sections = [sweep_section(document, frame)]
         files = {
-            "report.html": page,
+            "report.html": build_report(f"Sweep: {given.name}", sections),
+            **{f"plots/{plot}.svg": text for plot, text in pictures(sections).items()},
             "leaderboard.csv": frame.write_csv(),
             "leaderboard.json": board.model_dump_json(indent=2),
         }

@@ -28,8 +28,11 @@ def sweep_section(document: Document, board: pl.DataFrame) -> Section:
     done = board.filter(pl.col("error").is_null())
     latency = comparable_latency(task, document.engines)
     charts = [
-        _pareto(done, metric, cost, title)
-        for cost, title in ((latency, "median latency (ms)"), (task.tokens, "tokens shown"))
+        _pareto(done, metric, cost, title, picture)
+        for cost, title, picture in (
+            (latency, "median latency (ms)", "pareto-latency"),
+            (task.tokens, "tokens shown", "pareto-tokens"),
+        )
         if cost is not None and cost in done.columns and done[cost].count() > 1
     ]
     charts += _curve(done, task)
@@ -51,7 +54,7 @@ def sweep_section(document: Document, board: pl.DataFrame) -> Section:
     )
 
 
-def _pareto(done: pl.DataFrame, metric: str, cost: str, title: str) -> Chart:
+def _pareto(done: pl.DataFrame, metric: str, cost: str, title: str, picture: str) -> Chart:
     points = [
         {
             "name": row["label"],
@@ -69,6 +72,7 @@ def _pareto(done: pl.DataFrame, metric: str, cost: str, title: str) -> Chart:
         f"they. The cheapest, {best[0]['name']}, reaches {best[0]['quality']:.3f} for "
         f"{best[0]['cost']:.1f}; the best, {best[-1]['name']}, {best[-1]['quality']:.3f} for "
         f"{best[-1]['cost']:.1f}. Upright lines are 95 % intervals.",
+        picture,
     )
 
 
@@ -100,6 +104,7 @@ def _curve(done: pl.DataFrame, task: Task) -> list[Chart]:
             curves(points, setting),
             f"From {setting} {first['setting']:g} to {last['setting']:g}, {task.curves[0]} goes "
             f"from {first['value']:.3f} to {last['value']:.3f}. Upright lines are 95 % intervals.",
+            "curve",
         )
     ]
 
