@@ -9,7 +9,7 @@ from evals.charts import NO_TOOL
 from evals.clusters import cluster_labels
 from evals.metrics.selection import Bin, ece, reliability
 from evals.report import TableData
-from evals.statistics import bootstrap, mean_interval
+from evals.statistics import bootstrap
 
 SHOWN_TOOLS = 40  # of which the first choice was wrong most often
 
@@ -62,6 +62,8 @@ def _tools(number: str) -> str:
 def tool_table(rows: pl.DataFrame) -> TableData:
     """For each tool the requests that it serves, how often the first choice was right, and what
     was taken instead; those that were missed most come first.
+
+    A tool has few requests, of which a bootstrap makes no interval worth having.
     """
     each = rows.with_columns(pl.col("gold").alias("all_gold")).explode("gold").drop_nulls("gold")
     by_tool = each.partition_by("gold", as_dict=True)
@@ -69,16 +71,15 @@ def tool_table(rows: pl.DataFrame) -> TableData:
         by_tool.items(),
         key=lambda item: (-(item[1]["correct"] == 0).sum(), -item[1].height, str(item[0][0])),
     )
-    columns = ("tool", "n", "first is right", "95 % interval", "taken instead")
+    columns = ("tool", "n", "first is right", "taken instead")
     return TableData(
         columns,
         tuple(_tool_row(str(tool), part) for (tool,), part in missed[:SHOWN_TOOLS]),
-        frozenset(columns[1:4]),
+        frozenset(columns[1:3]),
     )
 
 
 def _tool_row(tool: str, part: pl.DataFrame) -> tuple[str, ...]:
-    right = mean_interval(part["correct"].to_numpy(), clusters=cluster_labels(part))
     others: Sequence[str] = [
         row["chosen"] or NO_TOOL
         for row in part.iter_rows(named=True)
@@ -88,7 +89,6 @@ def _tool_row(tool: str, part: pl.DataFrame) -> tuple[str, ...]:
     return (
         tool,
         str(part.height),
-        f"{right.value:.2f}",
-        f"{right.low:.2f} – {right.high:.2f}",
+        f"{part['correct'].to_numpy().mean():.2f}",
         ", ".join(f"{name} ({count})" for name, count in common),
     )
