@@ -155,8 +155,8 @@ def test_a_run_alone_or_without_rows_is_not_compared():
         label_runs([("a", whole.document, whole.rows)])
     with pytest.raises(HarnessError, match="'b' kept no rows"):
         label_runs([("a", whole.document, whole.rows), ("b", whole.document, None)])
+    table = pl.DataFrame({"run": [1, 2]})
     with pytest.raises(HarnessError, match="'b' kept no rows of samples"):
-        table = pl.DataFrame({"run": [1, 2]})
         label_runs([("a", whole.document, whole.rows), ("b", whole.document, table)])
 
 
