@@ -1,6 +1,6 @@
 """The charts of reports and notebooks: each says its units, and data come as plain rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -57,7 +57,7 @@ def mean_by_slice(means: Sequence[dict[str, Any]], title: str) -> alt.Chart:
             *(alt.Tooltip(f"{key}:Q", format=".3f") for key in ("value", "low", "high")),
         ],
     )
-    return _sized(lines + dots, height=26 * len(means))
+    return sized(lines + dots, height=26 * len(means))
 
 
 def first_ranks(ranks: Sequence[int | None], depth: int) -> alt.Chart:
@@ -75,7 +75,7 @@ def first_ranks(ranks: Sequence[int | None], depth: int) -> alt.Chart:
             tooltip=["rank:N", "questions:Q"],
         )
     )
-    return _sized(chart, height=220)
+    return sized(chart, height=220)
 
 
 def confusions(pairs: Sequence[tuple[str, str]]) -> alt.Chart:
@@ -98,17 +98,28 @@ def confusions(pairs: Sequence[tuple[str, str]]) -> alt.Chart:
         color=alt.condition("datum.right", alt.value("#cfe3d8"), alt.value("#f3c9ba")),
         tooltip=["wanted:N", "chosen:N", "requests:Q"],
     )
-    return _sized(
+    return sized(
         cells + base.mark_text(color=INK).encode(text="requests:Q"), height=18 * len(mixed) + 20
     )
 
 
-def reliability_diagram(bins: Sequence[Bin]) -> alt.Chart:
-    """Share of right answers against stated confidence; on the diagonal the two agree."""
+def reliability_diagram(groups: Mapping[str, Sequence[Bin]]) -> alt.Chart:
+    """Share of right answers against stated confidence; on the diagonal the two agree.
+
+    Args:
+        groups: the bins of each group of samples, by the group's name.
+    """
     rows = [
-        {"confidence": bin_.confidence, "accuracy": bin_.accuracy, "requests": bin_.n}
+        {
+            "group": group,
+            "confidence": bin_.confidence,
+            "accuracy": bin_.accuracy,
+            "requests": bin_.n,
+        }
+        for group, bins in groups.items()
         for bin_ in bins
     ]
+    names = list(groups)
     scale = alt.Scale(domain=[0, 1])
     diagonal = (
         alt.Chart(alt.InlineData(values=[{"x": 0, "y": 0}, {"x": 1, "y": 1}]))
@@ -117,20 +128,27 @@ def reliability_diagram(bins: Sequence[Bin]) -> alt.Chart:
     )
     dots = (
         alt.Chart(alt.InlineData(values=rows))
-        .mark_circle(color=ACCENT, opacity=0.85)
+        .mark_circle(opacity=0.85)
         .encode(
             x=alt.X("confidence:Q", scale=scale, title="stated confidence"),
             y=alt.Y("accuracy:Q", scale=scale, title="share that was right"),
+            color=alt.Color(
+                "group:N",
+                title=None,
+                sort=names,
+                scale=alt.Scale(domain=names, range=PALETTE),
+                legend=alt.Legend() if len(names) > 1 else None,
+            ),
             size=alt.Size(
                 "requests:Q",
                 title="requests",
                 scale=alt.Scale(range=[60, 600]),
                 legend=alt.Legend(tickMinStep=1),
             ),
-            tooltip=["confidence:Q", "accuracy:Q", "requests:Q"],
+            tooltip=["group:N", "confidence:Q", "accuracy:Q", "requests:Q"],
         )
     )
-    return _sized(diagonal + dots, height=300)
+    return sized(diagonal + dots, height=300)
 
 
 def load_latency(samples: pl.DataFrame) -> alt.Chart:
@@ -164,7 +182,7 @@ def load_latency(samples: pl.DataFrame) -> alt.Chart:
             tooltip=["stage:N", "ms:Q", "due_s:Q"],
         )
     )
-    return _sized(chart, height=280)
+    return sized(chart, height=280)
 
 
 def message_stages(stages: Sequence[dict[str, Any]]) -> alt.Chart:
@@ -189,14 +207,20 @@ def message_stages(stages: Sequence[dict[str, Any]]) -> alt.Chart:
             tooltip=["message:N", "stage:N", "start_ms:Q", "end_ms:Q"],
         )
     )
-    return _sized(chart, height=28 * len(messages) + 10)
+    return sized(chart, height=28 * len(messages) + 10)
 
 
 def _flat() -> alt.Axis:
     return alt.Axis(labelAngle=0)
 
 
-def _sized(chart: Any, height: int) -> alt.Chart:
+def sized(chart: Any, height: int) -> alt.Chart:
+    """A chart of the report's width, font and colours.
+
+    Args:
+        chart: a chart, or layers of one.
+        height: in px, without what stands below its axis.
+    """
     font = "system-ui, sans-serif"
     sized: alt.Chart = (
         chart.properties(

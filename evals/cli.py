@@ -13,6 +13,7 @@ from evals.datasets.command import app as data
 from evals.demo.command import demo
 from evals.embedding import timed
 from evals.fit.command import app as fit
+from evals.sweep.command import sweep
 from harness.errors import HarnessError
 from harness.settings import Settings, get_settings
 
@@ -80,6 +81,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(_eval, name="eval")
     app.add_typer(data, name="data")
     app.add_typer(fit, name="fit")
+    app.command("sweep")(sweep)
     app.command("compare")(compare)
     app.command("report")(report)
     app.command("demo")(demo)
@@ -192,6 +194,7 @@ def compare(
     ] = False,
     gate: GateOption = None,
     json: Annotated[Path | None, typer.Option(help="Also write the comparison here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Also draw it as a page.")] = None,
 ) -> None:
     """Compare kept runs, paired by sample: differences, intervals and p-values."""
     from evals.compare import compare_runs
@@ -214,6 +217,11 @@ def compare(
     if json:
         json.parent.mkdir(parents=True, exist_ok=True)
         json.write_text(found.model_dump_json(indent=2) + "\n", "utf-8")
+    if html:
+        from evals.comparison_section import comparison_section
+        from evals.report import write_report
+
+        write_report(html, "Comparison", [comparison_section(found)])
     _end_if_missed(found.missed, console)
 
 
@@ -224,6 +232,7 @@ def report(
     out: Annotated[Path | None, typer.Option(help="The page; default: in the home.")] = None,
 ) -> None:
     """Write kept runs as one self-contained HTML page."""
+    from evals.comparison_section import sections_of_runs
     from evals.report import summary_section, write_report
     from evals.sections import section_of
     from evals.tracking import newest_of_each, read_run
@@ -235,6 +244,7 @@ def report(
     kept = [read_run(settings, run_id) for run_id in chosen]
     drawn = [section_of(document, rows) for document, rows in kept]
     sections = [summary_section([document for document, _ in kept])]
+    sections += sections_of_runs(chosen, kept)
     sections += [section for section in drawn if section is not None]
     path = out or settings.home / "reports" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.html"
     write_report(path, "Measurements", sections, f"{len(kept)} runs")

@@ -41,6 +41,10 @@ class MetricComparison(BaseModel):
     p: float | None = None
     p_holm: float | None = None
 
+    def figure(self) -> Figure:
+        """What was gained, as a figure."""
+        return Figure(value=self.difference, unit="", low=self.low, high=self.high, n=self.n)
+
 
 class ChangedSample(BaseModel):
     """A sample that a run answers better or worse than the first run."""
@@ -73,11 +77,7 @@ class Compared(BaseModel):
 
     def gained(self, run: str) -> dict[str, Figure]:
         """What a run gained in each metric."""
-        return {
-            item.metric: Figure(value=item.difference, unit="", low=item.low, high=item.high)
-            for item in self.metrics
-            if item.run == run
-        }
+        return {item.metric: item.figure() for item in self.metrics if item.run == run}
 
 
 def compare_runs(

@@ -2,6 +2,8 @@
 
 from harness.settings import Settings
 
+EMBEDDING_CACHE = "embedding cache"  # its name among the engines of a run
+
 
 def timed(measured: Settings, given: Settings) -> Settings:
     """The measured services' settings, with the embedder's own files in a home that lasts.
@@ -20,4 +22,4 @@ def timed(measured: Settings, given: Settings) -> Settings:
 
 def embedder_engines(settings: Settings) -> dict[str, str]:
     """What made the vectors and where they were kept, for the record."""
-    return {"embedder": settings.embedder, "embedding cache": settings.embedding_cache}
+    return {"embedder": settings.embedder, EMBEDDING_CACHE: settings.embedding_cache}

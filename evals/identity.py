@@ -16,7 +16,7 @@ MEASURED = ("harness", "evals")  # the packages whose code decides a figure
 _ROOT = Path(__file__).parent.parent
 _NOT_SOURCE = {"__pycache__", "node_modules"}
 # Where things are and who may ask: a private stack has other ones each time, and no figure differs.
-_PLACES = {
+PLACES = {
     "home", "workspace", "api_url", "worker_url", "inngest_base_url", "inngest_dev", "convex_url",
     "chroma_url", "local_model_url", "simulated_url", "clerk_issuer", "clerk_jwks_url",
     "clerk_authorized_parties", "rate_limit", "rate_limit_url", "cors_origins", "log_level",
@@ -40,7 +40,7 @@ def run_identity(
         "code": code_hash(),
         "versions": versions(),
         "settings": {
-            name: value for name, value in public_settings(settings).items() if name not in _PLACES
+            name: value for name, value in public_settings(settings).items() if name not in PLACES
         },
         "files": _setting_files(settings),
         "dataset": dataset.model_dump(),

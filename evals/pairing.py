@@ -32,8 +32,10 @@ def label_runs(kept: Sequence[tuple[str, Document, pl.DataFrame | None]]) -> lis
         )
     runs = []
     for label, (run_id, document, rows) in zip(ascii_uppercase, kept, strict=False):
-        if rows is None:
-            raise HarnessError(f"run {run_id!r} kept no rows", "Name a run of `harness eval`.")
+        if rows is None or "sample" not in rows.columns:
+            raise HarnessError(
+                f"run {run_id!r} kept no rows of samples", "Name a run of `harness eval`."
+            )
         runs.append(Run(run_id, label, document, rows))
     return runs
 

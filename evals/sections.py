@@ -18,7 +18,9 @@ from evals.figures import Document, describe
 from evals.metrics.ranking import DEPTH
 from evals.metrics.selection import reliability
 from evals.report import Chart, Section, TableData
+from evals.selection_parts import number_table, reliability_by_number, tool_table
 from evals.statistics import bootstrap, quantile_statistic
+from evals.sweep.section import sweep_section
 
 _SHOWN_MISSES = 8
 
@@ -33,6 +35,8 @@ def section_of(document: Document, rows: pl.DataFrame | None) -> Section | None:
         return selection_section(document, rows)
     if document.command == "eval calls":
         return calls_section(document, rows)
+    if document.command.startswith("sweep "):
+        return sweep_section(document, rows)
     if document.command.startswith("load"):
         return load_section(document, rows)
     return None
@@ -90,6 +94,7 @@ def selection_section(document: Document, rows: pl.DataFrame) -> Section:
     high = [item for item in bins if item.low >= 0.5]
     sure = sum(item.n for item in high)
     right = sum(item.n * item.accuracy for item in high)
+    by_number = reliability_by_number(judged)
     return Section(
         "Tool selection",
         "Each request went through the production selector over the catalogue of the set; no "
@@ -103,13 +108,16 @@ def selection_section(document: Document, rows: pl.DataFrame) -> Section:
                 "confusion",
             ),
             Chart(
-                reliability_diagram(bins),
+                reliability_diagram(by_number or {"all": bins}),
                 "On the dashed line confidence and accuracy agree; dots below it were too sure. "
                 f"Of {sure} decisions made with a confidence of at least 0.5, "
-                f"{right / max(1, sure):.0%} were right.",
+                f"{right / max(1, sure):.0%} were right."
+                + (" Colours are how many tools serve a request." if by_number else ""),
                 "calibration",
             ),
         ),
+        table=number_table(judged) if judged.height else None,
+        closing=tool_table(judged) if judged.height else None,
         origin=describe(document),
     )
 

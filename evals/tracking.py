@@ -29,6 +29,7 @@ _TRACKING_URI = "MLFLOW_TRACKING_URI"
 _METRICS_A_BATCH = 1000  # MLflow's limits of one log_batch call
 _PARAMS_A_BATCH = 100
 _PARAM_CHARACTERS = 6000
+PARENT = "mlflow.parentRunId"  # the tag by which MLflow shows runs under another
 _METRIC_NAME_REPLACES = {"@": "_at_"}  # MLflow refuses the character
 
 
@@ -82,11 +83,25 @@ def metric_name(figure: str) -> str:
     return figure
 
 
-def begin_run(settings: Settings, document: Document, name: str) -> str:
-    """Open a run, tagged with what it measures on what, and return its id."""
+def begin_run(
+    settings: Settings, document: Document, name: str, *, parent: str | None = None
+) -> str:
+    """Open a run, tagged with what it measures on what, and return its id.
+
+    Args:
+        settings: say where the store is.
+        document: of the measurement; its command is the experiment.
+        name: of the run.
+        parent: the id of the run that this one is part of; they share an experiment.
+    """
     client = connect(settings)
-    experiment = _experiment(client, settings, document.command)
-    run = client.create_run(experiment, run_name=name, tags=_tags(document))
+    tags = _tags(document)
+    if parent is None:
+        experiment = _experiment(client, settings, document.command)
+    else:
+        experiment = client.get_run(parent).info.experiment_id
+        tags[PARENT] = parent
+    run = client.create_run(experiment, run_name=name, tags=tags)
     return str(run.info.run_id)
 
 
@@ -207,7 +222,10 @@ def read_run(settings: Settings, run_id: str) -> tuple[Document, pl.DataFrame | 
 
 
 def latest_runs(settings: Settings, limit: int = 20) -> list[dict[str, Any]]:
-    """The newest finished runs over all experiments: id, name, command and start (ms UTC)."""
+    """The newest finished runs over all experiments: id, name, command and start (ms UTC).
+
+    Runs that are part of another one are not among them.
+    """
     client = connect(settings)
     experiments = {item.experiment_id: item.name for item in client.search_experiments()}
     found = client.search_runs(
@@ -224,6 +242,7 @@ def latest_runs(settings: Settings, limit: int = 20) -> list[dict[str, Any]]:
             "started": run.info.start_time,
         }
         for run in found
+        if PARENT not in run.data.tags
     ]
 
 

@@ -155,6 +155,9 @@ def test_a_run_alone_or_without_rows_is_not_compared():
         label_runs([("a", whole.document, whole.rows)])
     with pytest.raises(HarnessError, match="'b' kept no rows"):
         label_runs([("a", whole.document, whole.rows), ("b", whole.document, None)])
+    table = pl.DataFrame({"run": [1, 2]})
+    with pytest.raises(HarnessError, match="'b' kept no rows of samples"):
+        label_runs([("a", whole.document, whole.rows), ("b", whole.document, table)])
 
 
 def test_what_is_printed_names_intervals_units_and_text_as_it_was_written():

@@ -7,6 +7,7 @@ from playwright.async_api import async_playwright
 from evals.charts import message_stages
 from evals.figures import Figure, build_document
 from evals.report import Chart, Section, summary_section, write_report
+from evals.run_charts import curves, gains, outcomes, pareto
 from evals.sections import load_section, retrieval_section, selection_section
 
 CHROMIUM = shutil.which("chromium")
@@ -32,6 +33,10 @@ DRAWN = {
     "reliability_diagram": (".mark-line path", 1),
     "load_latency": (".mark-symbol.role-mark path", 7),
     "message_stages": (".mark-rect path", 4),
+    "pareto": (".mark-symbol.role-mark path", 3),
+    "curves": (".mark-symbol.role-mark path", 6),  # two metrics at three values
+    "gains": (".mark-symbol.role-mark path", 2),
+    "outcomes": (".mark-rect.role-mark path", 6),
 }
 LONG = "Ask me whether I would like a warm or a cold dessert before you suggest one, please."
 
@@ -79,12 +84,38 @@ def _sections():
         for message in ("Hi", LONG)
         for stage, start in (("gather-context", 20), ("model", 240))
     ]
+    spread = {"low": 0.4, "high": 0.7}
+    priced = [
+        {"name": f"run {cost}, {LONG}", "quality": 0.5 + cost / 100, "cost": cost, **spread}
+        for cost in (1.0, 5.0, 9.0)
+    ]
+    learned = [
+        {"setting": exemplars, "metric": metric, "value": 0.5, **spread}
+        for metric in ("top1", "top3")
+        for exemplars in (0, 5, 20)
+    ]
+    gained = [
+        {"label": label, "difference": 0.1, "low": 0.0, "high": 0.2, "verdict": "unclear"}
+        for label in ("recall@5", "recall@10")
+    ]
+    moved = [
+        {"label": label, "outcome": outcome, "samples": 3}
+        for label in ("recall@5", "recall@10")
+        for outcome in ("win", "tie", "loss")
+    ]
+    drawn = (
+        pareto(priced, "recall@10", "ms"),
+        curves(learned, "exemplars"),
+        gains(gained),
+        outcomes(moved),
+    )
     return [
         summary_section(documents),
         retrieval_section(retrieval, retrieved),
         selection_section(tools, selected),
         load_section(load, samples),
         Section("Stages", charts=(Chart(message_stages(stages), "Mostly the model."),)),
+        Section("Runs", charts=tuple(Chart(each, "One of several runs.") for each in drawn)),
     ]
 
 

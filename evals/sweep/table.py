@@ -1,0 +1,78 @@
+"""The table of a sweep as people read it in a terminal."""
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from evals.statistics import LEVEL
+from evals.sweep.file import Sweep
+from evals.sweep.leaderboard import Standing
+
+FRONTIER = "◆"
+_COST = "cost"
+_NARROWEST = 14  # characters of what a run sets
+
+
+def print_board(sweep: Sweep, ranked: Sequence[Standing], console: Console) -> None:
+    """Print one line a run, best first, and what the columns mean."""
+    task = sweep.task
+    costs = {
+        name: heading
+        for name, heading in ((task.latency, "p50 ms"), (task.tokens, "tokens"), (_COST, _COST))
+        if name and any(item.value(name) is not None for item in ranked)
+    }
+    table = Table(
+        title=escape(f"{sweep.name}: {sweep.metric} by {', '.join(sweep.varied)}"),
+        title_justify="left",
+        box=SIMPLE,
+        collapse_padding=True,
+        pad_edge=False,
+    )
+    table.add_column("")
+    table.add_column("run", justify="right")
+    table.add_column("sets", overflow="fold", min_width=_NARROWEST)
+    for heading in (sweep.metric, "less run 1", "p", *costs.values(), "failed"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for item in ranked:
+        table.add_row(*_cells(item, sweep.metric, list(costs)))
+    console.print(table)
+    for item in ranked:
+        if item.error is not None:
+            line = f"run {item.number} failed: {item.error}"
+            console.print(line, style="red", markup=False, highlight=False)
+    console.print(
+        f"{FRONTIER} no run is better in one of {sweep.metric}, latency and tokens and as good in "
+        f"the rest; {LEVEL:.0%} intervals; p paired by sample, adjusted for all runs (Holm)",
+        style="dim",
+    )
+
+
+def _cells(item: Standing, metric: str, costs: Sequence[str]) -> list[str]:
+    sets = escape(item.label)
+    if item.error is not None:
+        return ["", str(item.number), sets, "–"]
+    measured = item.figures[metric]
+    cells = [FRONTIER if item.on_frontier else "", str(item.number), sets]
+    cells.append(_with_interval(measured.value, measured.low, measured.high, ".3f"))
+    gained = item.gained
+    if gained is None:
+        cells += ["–", ""]
+    else:
+        difference = _with_interval(gained.difference, gained.low, gained.high, "+.3f")
+        cells += [difference, f"{gained.p_holm:.3g}"]
+    cells += [_bare(item.value(cost)) for cost in costs]
+    return [*cells, _bare(item.value("failed"))]
+
+
+def _with_interval(value: float | None, low: float | None, high: float | None, form: str) -> str:
+    """A value over its interval: beside each other they leave no room for what runs set."""
+    if value is None or low is None or high is None:
+        return "–" if value is None else f"{value:{form}}"
+    return f"{value:{form}}\n{low:{form}} – {high:{form}}"
+
+
+def _bare(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
