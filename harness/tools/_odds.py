@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from harness.tools._probe import Probe
 from harness.tools._similarity import TAU, SimilarityIndex
 from harness.tools.registry import ToolSpec
-from harness.tools.votes import Votes
+from harness.tools.votes import HALVED_BY, Votes
 
 Floats = NDArray[np.float32]
 WEIGHTS_FILE = "selection.json"
@@ -114,8 +114,10 @@ class Catalogue:
             pooled = 1 + TAU * np.log(near / np.maximum(counts, 1))
         has = counts > 0
         shown, described = weights.shown, weights.described
+        fading = HALVED_BY / (HALVED_BY + counts - self.index.counts)
         odds = np.where(has, shown.description, described.description) * signals.description
         odds += np.where(has, shown.words, described.words) * signals.words
+        odds *= fading
         odds += np.where(has, shown.example * pooled + shown.bias, described.bias)
         odds -= weights.size * np.log(len(self.names))
         if self._usable:

@@ -15,6 +15,10 @@ from harness.tools.registry import ToolSpec
 
 Floats = NDArray[np.float32]
 TAU = 0.05  # of the mean over examples: low, so that the nearest ones count most
+# Of the mean over what a description says: a long one has more that is beside the point.
+DESCRIBED_TAU = 0.1
+MOST_SENTENCES = 16  # of a description; what a tool does stands early in it
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
 
 
 class Pool:
@@ -35,18 +39,19 @@ class Pool:
         self.counts = np.bincount(self.owners, minlength=len(self.tools)).astype(np.float32)
         self._starts = np.searchsorted(self.owners, np.arange(len(self.tools)))
 
-    def nearness(self, vectors: Floats) -> Floats:
-        """Sums of exp(cosine / TAU) over each tool's requests, as a share of one that is the same.
+    def nearness(self, vectors: Floats, tau: float = TAU) -> Floats:
+        """Sums of exp(cosine / tau) over each tool's requests, as a share of one that is the same.
 
         Args:
             vectors: of texts, float32 [texts, dimensions].
+            tau: the lower, the more the nearest ones count.
 
         Returns:
             float32 [texts, tools].
         """
         if not self.tools:
             return np.empty((len(vectors), 0), np.float32)
-        near = np.exp((vectors @ self.vectors.T - 1) / TAU)
+        near = np.exp((vectors @ self.vectors.T - 1) / tau)
         return np.asarray(np.add.reduceat(near, self._starts, axis=1), np.float32)
 
 
@@ -54,7 +59,7 @@ class Signals(NamedTuple):
     """Each tool's nearness to each text, float32 [texts, tools].
 
     Attributes:
-        description: cosine.
+        description: the pooled cosine of the tool's name and of each sentence of its description.
         near: the examples' summed nearness (see `Pool`); 0 where there are none.
         words: BM25 in words that no other tool has: each such word that a tool has counts about 1.
             As a share of what the text could get, a long message's words would count too little.
@@ -77,8 +82,10 @@ class SimilarityIndex:
         """
         self.vectors = dict(vectors)
         width = len(next(iter(vectors.values()))) if vectors else 0
-        self._descriptions = _rows(vectors, [_described(spec) for spec in specs], width)
         places = {spec.name: place for place, spec in enumerate(specs)}
+        said = [(spec.name, piece) for spec in specs for piece in _pieces(spec)]
+        self._said = Pool([name for name, _ in said], _rows(vectors, [p for _, p in said], width))
+        self._described = np.array([places[name] for name in self._said.tools], np.int64)
         shown = [(spec.name, each.request) for spec in specs for each in spec.examples]
         self._pool = Pool(
             [name for name, _ in shown], _rows(vectors, [request for _, request in shown], width)
@@ -99,7 +106,7 @@ class SimilarityIndex:
     ) -> "SimilarityIndex":
         """Embed what there is to know of the tools, but for what is known already."""
         known = known or {}
-        texts = [_described(spec) for spec in specs]
+        texts = [piece for spec in specs for piece in _pieces(spec)]
         texts += [example.request for spec in specs for example in spec.examples]
         missing = [text for text in dict.fromkeys(texts) if text not in known]
         fresh = dict(zip(missing, await embedder.aembed(missing), strict=True))
@@ -115,17 +122,22 @@ class SimilarityIndex:
         """
         near = np.zeros((len(texts), len(self.counts)), np.float32)
         near[:, self._shown] = self._pool.nearness(vectors)
+        described = np.empty_like(near)
+        said = self._said.nearness(vectors, DESCRIBED_TAU) / self._said.counts
+        described[:, self._described] = 1 + DESCRIBED_TAU * np.log(said)
         words = np.stack([self._words.score(terms(text)) for text in texts])
         words /= self._words.rarest
-        return Signals(vectors @ self._descriptions.T, near, words)
+        return Signals(described, near, words)
 
 
 def _rows(vectors: Mapping[str, Floats], texts: list[str], width: int) -> Floats:
     return np.array([vectors[text] for text in texts], np.float32).reshape(len(texts), width)
 
 
-def _described(spec: ToolSpec) -> str:
-    return f"{_spaced(spec.name)}. {spec.description}"
+def _pieces(spec: ToolSpec) -> list[str]:
+    """What is compared with a message one by one: the tool's name, and each sentence about it."""
+    sentences = [piece for piece in _SENTENCE.split(spec.description) if len(piece.split()) > 2]
+    return [_spaced(spec.name), *(sentences[:MOST_SENTENCES] or [spec.description])]
 
 
 def _spaced(name: str) -> str:

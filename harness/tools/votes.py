@@ -1,29 +1,33 @@
 """What requests that were served before say of a new one."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from harness.tools._similarity import Pool
+from harness.tools._softmax import fit_softmax
 
 Floats = NDArray[np.float32]
 LEAST = 3  # exemplars of a tool that the probe judges; with fewer it is worse than similarity
-# Measured on MetaTool's exemplars: the probe's log-odds are far too sure of themselves.
-TRUST = 0.05
-# What is believed of the classes before any exemplar, in exemplars: one that sits at the mean of
-# all, and a spread in each dimension such as requests for one tool have (a mean cosine of 0.4).
-PRIOR_MEAN = 1.0
-PRIOR_SPREAD = 1000.0
-SPREAD = 0.6
+# The next four were chosen on MetaTool's tuning split; the README has what each does.
+TRUST = 0.8  # in the probe's log-odds
+MOST_AGAINST = 3.0  # log-odds that the probe may have against a tool: it has seen little of it
+# So many votes halve what a tool's description counts: what it did serve says more.
+HALVED_BY = 4.0
+PENALTY = 0.1  # of a weight's square, against one exemplar's loss
+PASSES = 20  # over the exemplars; more gain nothing
+FEWEST_PASSES = 5
+# Exemplars times tools that all passes may come to: what a deployment with very many costs is
+# bounded, by a fit that stops earlier.
+WORK = 25_000_000
 
 
 class VoteProbe:
-    """A linear discriminant of tools with one covariance for all (Fisher 1936), in closed form.
-
-    It is fitted in milliseconds, so it may be fitted anew whenever an exemplar comes.
-    """
+    """Logistic regression of tools on the embeddings of the requests that they served."""
 
     def __init__(self, tools: list[str], weights: Floats, biases: Floats) -> None:
         self.tools = tools
@@ -48,12 +52,21 @@ class VoteProbe:
         vectors = np.concatenate([pool.vectors for pool in pools])
         kept = enough[owners]
         _, owners = np.unique(owners[kept], return_inverse=True)
-        weights, biases = _discriminant(vectors[kept], owners, counts[enough])
-        return cls(names[enough].tolist(), weights, biases)
+        tools = names[enough].tolist()
+        passes = int(np.clip(WORK // (len(owners) * len(tools)), FEWEST_PASSES, PASSES))
+        weights = fit_softmax(
+            vectors[kept], owners, len(tools), penalty=PENALTY, passes=passes
+        ).astype(np.float32)
+        return cls(tools, weights[:, :-1].T, weights[:, -1])
 
     def log_odds(self, vectors: Floats) -> Floats:
-        """Of each tool against the mean of all requests, float32 [texts, tools]."""
-        return vectors @ self._weights + self._biases
+        """Of each tool against a guess among those that the probe knows, float32 [texts, tools].
+
+        So a tool that it does not know is worth a guess, 0: the surer it is of one, the less.
+        """
+        scores = vectors @ self._weights + self._biases
+        scores -= logsumexp(scores, axis=1, keepdims=True)
+        return np.asarray(scores + math.log(len(self.tools)), np.float32)
 
 
 @dataclass(frozen=True)
@@ -83,7 +96,8 @@ class Votes:
         """Add the probe's log-odds, as far as they are to be trusted, to float32 [texts, tools]."""
         if self.probe is not None:
             chosen, at = _placed(self.probe.tools, places)
-            odds[:, at] += TRUST * self.probe.log_odds(vectors)[:, chosen]
+            says = np.maximum(self.probe.log_odds(vectors)[:, chosen], -MOST_AGAINST)
+            odds[:, at] += TRUST * says
 
 
 def _placed(
@@ -92,19 +106,3 @@ def _placed(
     found = [(i, places[tool]) for i, tool in enumerate(tools) if tool in places]
     both = np.array(found, np.int64).reshape(-1, 2)
     return both[:, 0], both[:, 1]
-
-
-def _discriminant(
-    vectors: Floats, owners: NDArray[np.int64], counts: NDArray[np.int64]
-) -> tuple[Floats, Floats]:
-    dimensions = vectors.shape[1]
-    centre = vectors.mean(0)
-    sums = np.zeros((len(counts), dimensions), np.float32)
-    np.add.at(sums, owners, vectors)
-    apart = vectors - (sums / counts[:, None])[owners]
-    scatter = apart.T @ apart + PRIOR_SPREAD * SPREAD / dimensions * np.eye(dimensions)
-    spread = scatter / (len(vectors) - len(counts) + PRIOR_SPREAD)
-    means = (sums + PRIOR_MEAN * centre) / (counts + PRIOR_MEAN)[:, None]
-    weights = np.linalg.solve(spread, (means - centre).T)
-    biases = -0.5 * ((means + centre).T * weights).sum(0)
-    return weights.astype(np.float32), biases.astype(np.float32)

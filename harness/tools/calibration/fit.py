@@ -30,6 +30,7 @@ from harness.tools._odds import (
 )
 from harness.tools._probe import Probe, Vocabulary
 from harness.tools._similarity import TAU, SimilarityIndex
+from harness.tools._softmax import fit_softmax
 from harness.tools.builtin import BUILTIN
 from harness.tools.registry import ToolSpec
 from harness.tools.selection import NEEDED_FROM
@@ -38,6 +39,7 @@ NO_TOOL = "no tool"
 FILLINGS = 3  # of a form that has gaps
 SEED = 7
 PENALTY = 0.1  # of a weight's square, against one request's loss
+PASSES = 500  # over the requests, at most
 WEIGHT_PENALTY = 1e-4  # of a weight's square, against the mean loss
 FOLDS = 10
 SIZES = (5, 10, 20, 40, 100)  # of catalogues drawn from all the tools, and once all of them
@@ -89,8 +91,8 @@ def fit_probe(specs: list[ToolSpec], train: Requests, embedder: str) -> Probe:
     """
     vocabulary = Vocabulary.of(train.texts)
     features = _features(vocabulary, train)
-    classes = fit_softmax(features, train.labels, len(specs) + 1)
-    requests = fit_softmax(features, (train.labels < len(specs)).astype(np.int64), 2)
+    classes = _softmax(features, train.labels, len(specs) + 1)
+    requests = _softmax(features, (train.labels < len(specs)).astype(np.int64), 2)
     request = (requests[1] - requests[0]).astype(np.float32)
     return Probe(
         embedder=embedder,
@@ -104,36 +106,8 @@ def fit_probe(specs: list[ToolSpec], train: Requests, embedder: str) -> Probe:
     )
 
 
-def fit_softmax(features: Floats, labels: Labels, classes: int) -> Floats:
-    """Multinomial logistic regression, classes weighing the same.
-
-    Args:
-        features: float64 [n, d].
-        labels: int64 [n].
-        classes: how many.
-
-    Returns:
-        float64 [classes, d + 1], the bias last; it is not penalised.
-    """
-    count, width = features.shape
-    share = 1 / (classes * np.bincount(labels, minlength=classes))[labels]
-    wide = np.hstack([features, np.ones((count, 1))])
-
-    def loss(flat: Floats) -> tuple[float, Floats]:
-        weights = flat.reshape(classes, width + 1)
-        chance = wide @ weights.T
-        chance -= chance.max(1, keepdims=True)
-        logs = chance - np.log(np.exp(chance).sum(1, keepdims=True))
-        penalised = np.hstack([weights[:, :-1], np.zeros((classes, 1))])
-        value = -(share * logs[np.arange(count), labels]).sum()
-        slope = np.exp(logs)
-        slope[np.arange(count), labels] -= 1
-        gradient = (slope * share[:, None]).T @ wide + PENALTY / count * penalised
-        return value + PENALTY / count / 2 * (penalised**2).sum(), gradient.ravel()
-
-    start = np.zeros(classes * (width + 1))
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 500})
-    return np.asarray(found.x).reshape(classes, width + 1)
+def _softmax(features: Floats, labels: Labels, classes: int) -> Floats:
+    return fit_softmax(features, labels, classes, penalty=PENALTY, passes=PASSES)
 
 
 async def _fit_weights(
@@ -273,7 +247,7 @@ def _unseen_requests(specs: list[ToolSpec], train: Requests, held: Requests) -> 
             (train.labels[rest] == len(specs)).astype(np.int64),
         )
         vocabulary = Vocabulary.of(part.texts)
-        weights = fit_softmax(_features(vocabulary, part), part.labels, 2)
+        weights = _softmax(_features(vocabulary, part), part.labels, 2)
         difference = weights[0] - weights[1]
         columns.append(_features(vocabulary, held) @ difference[:-1] + difference[-1])
     table = np.stack(columns, axis=1)
