@@ -1,0 +1,36 @@
+import polars as pl
+
+from evals.datasets.loader import DatasetInfo
+from evals.figures import build_document, figure
+from evals.report import build_report
+from evals.sections import section_of
+
+ROWS = pl.DataFrame(
+    {
+        "sample": ["a/1", "a/2", "b/1"],
+        "thread": ["a", "a", "b"],
+        "category": ["time", "time", "wait"],
+        "question": ["What is 2 + 2?", "And <now>?", "Wait a second."],
+        "answer": ["It is five.", "", "Done."],
+        "calls": [[{"name": "calculate"}], [], [{"name": "wait"}]],
+        "completed": [1.0, 0.0, 1.0],
+        "score": [0.5, 0.0, 1.0],
+        "error": [None, "ended failed: no model", None],
+    }
+)
+
+
+def test_a_report_tells_scores_by_category_and_which_answers_fell_short():
+    info = DatasetInfo(name="pipeline", sha256="0" * 64, split="test")
+    document = build_document(
+        "eval pipeline", {"score": figure(0.5, "")}, {}, simulated=True, dataset=info
+    )
+    section = section_of(document, ROWS)
+    assert section is not None
+    assert section.simulated
+    page = build_report("Conversations", [section])
+    assert "2 of 3 messages ended as they should" in page
+    assert "category: wait (n=1)" in page
+    for told in ("It is five.", "calculate", "ended failed: no model", "And &lt;now&gt;?"):
+        assert told in page
+    assert "Wait a second." not in page
