@@ -34,3 +34,17 @@ def test_a_report_tells_scores_by_category_and_which_answers_fell_short():
     for told in ("It is five.", "calculate", "ended failed: no model", "And &lt;now&gt;?"):
         assert told in page
     assert "Wait a second." not in page
+
+
+def test_a_run_with_rubrics_alone_can_be_drawn():
+    unscored = ROWS.with_columns(score=pl.lit(None, pl.Float64))
+    section = section_of(build_document("eval pipeline", {}, {}), unscored)
+    assert section is not None
+    assert "No model judged rubrics" in build_report("Conversations", [section])
+
+
+def test_a_judges_agreement_stands_beside_its_name():
+    figures = {"judge_agreement": figure(0.875, "")}
+    section = section_of(build_document("eval pipeline", figures, {"eval.judge": "strict"}), ROWS)
+    assert section is not None
+    assert "strict, which agrees with 0.875 of the labels" in section.intro
