@@ -281,7 +281,7 @@ def _measure(
     settings, console = get_settings(), Console()
     if judge:
         settings = settings.model_copy(update={"judge": judge})
-    _check_scorers(scorers, settings, track)
+    _check_keeping(settings, track, scorers or [])
 
     async def once() -> "Evaluation":
         return await run(settings, console)
@@ -317,17 +317,20 @@ def _end_if_failed(evaluation: "Evaluation", most: float, console: Console) -> N
         raise typer.Exit(1)
 
 
-def _check_scorers(scorers: list[str] | None, settings: Settings, track: bool) -> None:
+def _check_keeping(settings: Settings, track: bool, scorers: list[str]) -> None:
+    """Tell before a run that what it gives could not be kept or scored."""
+    from evals.tracking import check_tracking, connect
+
+    if track:
+        check_tracking(settings)
     if not scorers:
         return
-    from evals.genai_scorers import load_scorers
-    from evals.tracking import connect
-    from harness.errors import HarnessError
-
     if not track:
         raise HarnessError(
             f"--scorer {scorers[0]!r} scores what is kept in MLflow", "Leave --no-track out."
         )
+    from evals.genai_scorers import load_scorers
+
     connect(settings)  # which keeps MLflow from reporting home
     load_scorers(scorers, settings)
 

@@ -17,6 +17,7 @@ from evals.charts import (
 from evals.figures import Document, describe
 from evals.metrics.ranking import DEPTH
 from evals.metrics.selection import reliability
+from evals.pipeline_section import pipeline_section
 from evals.report import Chart, Section, TableData
 from evals.selection_parts import number_table, reliability_by_number, tool_table
 from evals.statistics import bootstrap, quantile_statistic
@@ -35,6 +36,8 @@ def section_of(document: Document, rows: pl.DataFrame | None) -> Section | None:
         return selection_section(document, rows)
     if document.command == "eval calls":
         return calls_section(document, rows)
+    if document.command == "eval pipeline":
+        return pipeline_section(document, rows)
     if document.command.startswith("sweep "):
         return sweep_section(document, rows)
     if document.command.startswith("load"):

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import polars as pl
 
 from evals.figures import Document
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _TRACKING_URI = "MLFLOW_TRACKING_URI"
+_ANSWERS_WITHIN_S = 10.0
 _METRICS_A_BATCH = 1000  # MLflow's limits of one log_batch call
 _PARAMS_A_BATCH = 100
 _PARAM_CHARACTERS = 6000
@@ -57,6 +59,27 @@ def connect(settings: Settings) -> "MlflowClient":
         from mlflow import MlflowClient
 
         return MlflowClient(tracking_uri=tracking_uri(settings))
+
+
+def check_tracking(settings: Settings) -> None:
+    """Find out before a long measurement that its server cannot be reached.
+
+    Args:
+        settings: say where the store is.
+
+    Raises:
+        HarnessError: the tracking address is a server's, and nothing answers there.
+    """
+    uri = tracking_uri(settings)
+    if not uri.startswith(("http://", "https://")):
+        return
+    try:
+        httpx.get(f"{uri.rstrip('/')}/health", timeout=_ANSWERS_WITHIN_S)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise HarnessError(
+            f"no MLflow server answers at {redact(uri)}: {redact(str(error))}",
+            f"Start it, or unset {_TRACKING_URI} to keep runs in {settings.home}.",
+        ) from error
 
 
 @contextmanager

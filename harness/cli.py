@@ -82,7 +82,9 @@ def _one_line(error: Exception) -> str:
 
 
 def _complain(text: str) -> None:
-    sys.stderr.write(f"error: {text}\n")
+    from harness.telemetry.logs import redact
+
+    sys.stderr.write(f"error: {redact(text)}\n")
 
 
 if __name__ == "__main__":

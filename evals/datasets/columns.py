@@ -148,7 +148,9 @@ class Table:
         except ValidationError as error:
             first = error.errors()[0]
             name = str(first["loc"][0]) if first["loc"] else "record"
-            raise self.wrong(number, name, fields.get(name), first["msg"].lower()) from None
+            inside = ".".join(map(str, first["loc"][1:]))
+            what = f"{inside}: {first['msg'].lower()}" if inside else first["msg"].lower()
+            raise self.wrong(number, name, fields.get(name), what) from None
 
     def wrong(self, number: int, name: str, value: Any, what: str) -> DatasetError:
         """What is said of a value that does not fit."""

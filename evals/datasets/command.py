@@ -70,6 +70,12 @@ def import_dataset(
     ] = None,
     queries: Annotated[Path | None, typer.Option("--queries")] = None,
     calls: Annotated[Path | None, typer.Option("--calls", help="Cases of calls.")] = None,
+    cases: Annotated[
+        Path | None, typer.Option("--cases", help="Conversations with the whole pipeline.")
+    ] = None,
+    judge_examples: Annotated[
+        Path | None, typer.Option("--judge-examples", help="Beside --cases.")
+    ] = None,
     column: Annotated[
         list[str] | None,
         typer.Option("--column", help="FIELD=COLUMN, or PART.FIELD=COLUMN; may be repeated."),
@@ -94,7 +100,7 @@ def import_dataset(
     refuse_name(name)
     given = {
         "messages": messages, "questions": questions, "catalogue": catalogue, "queries": queries,
-        "calls": calls,
+        "calls": calls, "cases": cases, "judge_examples": judge_examples,
     }  # fmt: skip
     files = {part: path for part, path in given.items() if path is not None}
     kind = _kind_of_parts(set(files))
@@ -205,10 +211,10 @@ def _kind_of_parts(parts: set[str]) -> "Kind":
     from evals.datasets.records import DatasetError
 
     for kind in KINDS.values():
-        if parts == set(kind.parts):
+        if set(kind.needed) <= parts <= set(kind.parts):
             return kind
     kinds = "; ".join(
-        f"{kind.name}: {' and '.join(f'--{part}' for part in kind.parts)}"
+        f"{kind.name}: {' and '.join(f'--{part}' for part in kind.needed)}"
         for kind in KINDS.values()
     )
     given = " and ".join(f"--{part}" for part in sorted(parts)) or "no file"

@@ -49,7 +49,7 @@ def import_set(
 
     Args:
         kind: of set.
-        files: one for each part of it.
+        files: one for each part of it; for an optional one perhaps none.
         target: the folder to write.
         columns: what the files' columns are.
         test_share: of the samples that get the split test where none is given, 0 to 1.
@@ -63,6 +63,7 @@ def import_set(
         tables = {
             part: Table(files[part], part, model, read_rows(files[part]), columns)
             for part, model in kind.parts.items()
+            if part in files
         }
         split = (
             "by the file's column"

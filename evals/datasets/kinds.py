@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evals.datasets.cases import JudgeExample, PipelineCase, PipelineSet, read_pipeline
 from evals.datasets.files import asked_words, words_of
 from evals.datasets.own import read_calls, read_conversations, read_tools
 from evals.datasets.records import (
@@ -23,7 +24,7 @@ from evals.datasets.records import (
     Turn,
 )
 
-AnySet = ConversationSet | ToolSet | CallSet
+AnySet = ConversationSet | ToolSet | CallSet | PipelineSet
 Parts = dict[str, list[Any]]  # records by the part's name
 
 
@@ -35,6 +36,7 @@ class Kind:
         name: as people know it.
         set_type: what a set of it is read as.
         parts: the record of each part; the last one has the samples.
+        optional: parts that a set may be without.
         read: reads a folder.
         parts_of: a set's records by part.
         split_keys: given the parts before the samples, what a sample's split hangs on: samples
@@ -47,15 +49,21 @@ class Kind:
     read: Callable[[Path], AnySet]
     parts_of: Callable[[Any], Parts]
     split_keys: Callable[[Parts], Callable[[Any], str]]
+    optional: frozenset[str] = frozenset()
 
     @property
     def samples(self) -> str:
         """The part that is measured on."""
         return list(self.parts)[-1]
 
+    @property
+    def needed(self) -> list[str]:
+        """The parts without which there is no set."""
+        return [part for part in self.parts if part not in self.optional]
+
     def is_in(self, folder: Path) -> bool:
         """Whether a folder holds a set of this kind."""
-        return all((folder / f"{part}.jsonl").is_file() for part in self.parts)
+        return all((folder / f"{part}.jsonl").is_file() for part in self.needed)
 
     def refuse_mixed(self, parts: Parts) -> None:
         """Refuse samples of two splits that share what must be on one side.
@@ -80,6 +88,11 @@ def _conversation_parts(data: ConversationSet) -> Parts:
     return {"messages": messages, "questions": list(data.questions)}
 
 
+def _pipeline_parts(data: PipelineSet) -> Parts:
+    labelled = {"judge_examples": list(data.judge_examples)} if data.judge_examples else {}
+    return {**labelled, "cases": list(data.cases)}
+
+
 def _by_owner(parts: Parts) -> Callable[[Question], str]:
     user_of = {turn.thread: turn.user or turn.thread for turn in parts["messages"]}
     return lambda question: user_of.get(question.thread, question.thread)
@@ -93,7 +106,16 @@ def _by_what_is_asked(_parts: Parts) -> Callable[[CallCase], str]:
     return lambda case: asked_words(case.question)
 
 
-_SHARED = {"conversations": "a thread or its user", "tools": "their words", "calls": "their words"}
+def _by_messages(_parts: Parts) -> Callable[[PipelineCase], str]:
+    return lambda case: " ".join(words_of(" ".join(each.text for each in case.messages)))
+
+
+_SHARED = {
+    "conversations": "a thread or its user",
+    "tools": "their words",
+    "calls": "their words",
+    "pipeline": "their words",
+}
 
 KINDS = {
     "conversations": Kind(
@@ -119,6 +141,15 @@ KINDS = {
         read_calls,
         lambda data: {"calls": list(data.cases)},
         _by_what_is_asked,
+    ),
+    "pipeline": Kind(
+        "pipeline",
+        PipelineSet,
+        {"judge_examples": JudgeExample, "cases": PipelineCase},
+        read_pipeline,
+        _pipeline_parts,
+        _by_messages,
+        frozenset({"judge_examples"}),
     ),
 }
 

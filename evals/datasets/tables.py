@@ -56,7 +56,7 @@ def write_rows(path: Path, model: type[Record], records: Iterable[Record]) -> No
         model: of the records; its fields are the columns.
         records: what is written.
     """
-    rows = [record.model_dump(mode="json") for record in records]
+    rows = [record.model_dump(mode="json", by_alias=True) for record in records]
     if path.suffix == ".jsonl":
         lines = (
             json.dumps({k: v for k, v in row.items() if v is not None}, ensure_ascii=False)

@@ -7,6 +7,7 @@ from evals.datasets.loader import DatasetInfo
 from evals.figures import Figure, build_document, figure
 from evals.tasks.result import Evaluation
 from evals.tracking import (
+    check_tracking,
     connect,
     global_tracking,
     keep_evaluation,
@@ -151,3 +152,13 @@ def test_an_evaluation_keeps_its_plots_as_pictures_and_in_a_page(settings):
     assert plots == {"plots/confusion.svg", "plots/calibration.svg"}
     drawn = Path(client.download_artifacts(run_id, "plots/confusion.svg")).read_text("utf-8")
     assert drawn.startswith("<svg")
+
+
+def test_a_server_that_is_not_there_is_told_in_one_line_before_a_run(
+    settings, monkeypatch, free_port
+):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:hidden-word@127.0.0.1:{free_port()}")
+    with pytest.raises(HarnessError, match="no MLflow server answers at http") as raised:
+        check_tracking(settings)
+    assert "hidden-word" not in str(raised.value)
+    assert "\n" not in str(raised.value)

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
@@ -258,3 +259,17 @@ async def test_a_running_stacks_workspace_is_left_alone(console):
     assert [each.id for each in kept.cases] == ["none"]
     assert kept.info.notes["left_out_with_files"] == 1
     assert "left out 1 cases" in console.file.getvalue()
+
+
+@pytest.mark.parametrize("hits", [0, 1])
+async def test_times_of_a_model_whose_answers_were_kept_are_no_figures(evaluate, console, hits):
+    answers = SimpleNamespace(hits=hits, misses=2)
+    evaluation = await evaluate(
+        data_of(case("one", message("[[say a]]", says("a")))), answers=answers
+    )
+    figures = evaluation.document.figures
+    assert (figures["answers_kept"].value, figures["answers_kept"].n) == (hits, hits + 2)
+    assert figures["ack_p50_ms"].value > 0
+    for name in ("first_delta_p50_ms", "first_delta_p95_ms", "completed_p50_ms"):
+        assert (figures[name].value is None) is bool(hits)
+    assert ("answers of the model were kept ones" in console.file.getvalue()) is bool(hits)

@@ -119,7 +119,7 @@ def test_a_set_that_is_exported_and_imported_again_is_the_same(made, form):
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("name", ["conversations", "tools"])
+@pytest.mark.parametrize("name", ["calls", "conversations", "pipeline", "tools"])
 def test_the_projects_own_sets_survive_the_round(name, form, tmp_path):
     (original,) = export_set(name, tmp_path / "out", form)
     kind = kind_of(original)
@@ -340,7 +340,7 @@ def test_the_list_has_every_set_with_its_counts_and_what_is_wrong(run, tmp_path)
 
 def test_every_own_set_is_listed_whole():
     listed = [each for each in list_sets(None) if each.folder and each.folder.parent == OWN]
-    assert {each.name for each in listed} >= {"conversations", "tools"}
+    assert {each.name for each in listed} == {"calls", "conversations", "pipeline", "tools"}
     for each in listed:
         assert each.remedy is None
         assert each.licence.startswith("MIT")
@@ -349,6 +349,6 @@ def test_every_own_set_is_listed_whole():
 
 def test_an_unknown_set_names_those_there_are():
     with pytest.raises(
-        DatasetError, match=r"'nope' not found in .*there are: .*conversations, tools"
+        DatasetError, match=r"'nope' not found in .*there are: .*conversations, pipeline, tools"
     ):
         whole_sets("nope", None)
