@@ -1,10 +1,12 @@
 """Multinomial logistic regression."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-Floats = NDArray[np.floating]
+Floats = NDArray[Any]  # of single or double precision
 
 
 def fit_softmax(
@@ -28,14 +30,14 @@ def fit_softmax(
         float64 [classes, d + 1], the bias last.
     """
     count, width = features.shape
-    share = (1 / (classes * np.bincount(labels, minlength=classes)))[labels]
+    share: Floats = (1 / (classes * np.bincount(labels, minlength=classes)))[labels]
     share = share.astype(features.dtype)
     wide = np.hstack([features, np.ones((count, 1), features.dtype)])
     rows = np.arange(count)
 
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         weights = flat.reshape(classes, width + 1).astype(features.dtype)
-        chance = wide @ weights.T
+        chance: Floats = wide @ weights.T
         chance -= chance.max(1, keepdims=True)
         right = chance[rows, labels]
         np.exp(chance, out=chance)
