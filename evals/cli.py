@@ -91,7 +91,18 @@ def register(app: typer.Typer) -> None:
 def eval_retrieval(
     dataset: DatasetOption = "conversations",
     data_dir: DataDirOption = None,
-    split: SplitOption = "test",
+    split: Annotated[
+        str | None,
+        typer.Option("--split", help="tune, test or all; default: test, and all with --fit cv."),
+    ] = None,
+    fit: Annotated[
+        str,
+        typer.Option(
+            "--fit",
+            help="shipped: the shipped weights. cv: each conversation is ranked by weights that "
+            "are fitted on the others.",
+        ),
+    ] = "shipped",
     limit: LimitOption = None,
     filters: FilterOption = None,
     repeat: RepeatOption = 1,
@@ -103,11 +114,20 @@ def eval_retrieval(
     gate: GateOption = None,
 ) -> None:
     """Does what is gathered for a question hold the messages that answer it?"""
+    if fit not in ("shipped", "cv"):
+        raise HarnessError(f"--fit {fit!r} is unknown", "Use shipped or cv.")
+    measured_split = split or ("all" if fit == "cv" else "test")
 
     async def run(settings: Settings, console: Console) -> "Evaluation":
         from evals.datasets.loader import load_conversations
 
-        data = load_conversations(split, name=dataset, data_dir=data_dir)
+        if fit == "cv" and settings.retriever != "hybrid":
+            raise HarnessError(
+                f"--fit cv fits the retriever hybrid, and HARNESS_RETRIEVER is "
+                f"{settings.retriever!r}",
+                "Unset it.",
+            )
+        data = load_conversations(measured_split, name=dataset, data_dir=data_dir)
         from evals.stack import measuring_stack  # slow to import: a wrong name is told before
         from evals.tasks.retrieval import PARTS, evaluate_retrieval
         from harness.services import build_services
@@ -122,9 +142,10 @@ def eval_retrieval(
                 console=console,
                 plan=_plan(settings, limit, filters, repeat, resume),
                 engines=measured.engines,
+                cross_validated=fit == "cv",
             )
 
-    _measure(run, f"{dataset}-{split}", json, track, slice_by, max_failed, gate)
+    _measure(run, f"{dataset}-{measured_split}", json, track, slice_by, max_failed, gate)
 
 
 @_eval.command("tools")

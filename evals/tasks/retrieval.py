@@ -8,7 +8,7 @@ it was then where the set says when, and the memories that it would show are sco
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -20,6 +20,7 @@ from evals.datasets.overlap import shared_stems
 from evals.datasets.sessions import sessions_of
 from evals.embedding import embedder_engines
 from evals.figures import Figure, build_document, figure, public_settings
+from evals.fit.cross_validation import Labelled, fold_rankers
 from evals.journal import Row
 from evals.metrics.ranking import DEPTH, MEASURES, coverage, ranking_scores
 from evals.plan import WHOLE, Plan
@@ -32,6 +33,8 @@ from evals.tasks.result import (
     sample_settings,
 )
 from harness.context.gather import ContextGatherer
+from harness.context.ranker import Ranker
+from harness.context.retriever import Scope
 from harness.services import Services
 from harness.settings import Settings
 from harness.store.results import ImportedMessage
@@ -65,6 +68,7 @@ async def evaluate_retrieval(
     console: Console,
     plan: Plan = WHOLE,
     engines: dict[str, str] | None = None,
+    cross_validated: bool = False,
 ) -> Evaluation:
     """Write, index and ask, and score the turns that came back.
 
@@ -76,24 +80,38 @@ async def evaluate_retrieval(
         console: where progress goes.
         plan: which questions are measured, and how often.
         engines: what stood behind each service, for the record.
+        cross_validated: rank each conversation by weights fitted on the other ones, instead of
+            the shipped weights.
+
+    Raises:
+        HarnessError: there are too few conversations to cross-validate.
     """
     started = time.perf_counter()
     settings = eval_settings(services.settings)
-    gatherer = ContextGatherer(services.live, services.memory, settings)
+    fitted = "cv" if cross_validated else "shipped"
     questions = plan.select(data.questions)
     threads = _threads_of(data, questions)
     texts = {turn.id: turn.text for thread in threads.values() for turn in thread}
     turns = len(texts)
-    journal = plan.open_journal(TASK, settings, data.info, console)
+    journal = plan.open_journal(TASK, settings, data.info, console, fit=fitted)
     console.print(f"retrieval: writing and indexing {turns} messages of {len(threads)} threads")
     run = uuid.uuid4().hex[:12]
     users = {key: f"eval-{run}-{data.user_of(key)}" for key in threads}
     try:
         written = await _write(services, threads, users)
         indexed_s = time.perf_counter() - started
+        memories = dict.fromkeys(threads, services.memory)
+        if cross_validated:
+            rankers = await _rankers(services, written, questions)
+            memories = {key: services.memory.ranked_by(each) for key, each in rankers.items()}
+        gatherers = {
+            key: ContextGatherer(services.live, memory, settings)
+            for key, memory in memories.items()
+        }
 
         async def measure(question: Question, _seed: int) -> Row:
-            return await _ask(gatherer, written[question.thread], question, texts)
+            place = written[question.thread]
+            return await _ask(gatherers[question.thread], place, question, texts)
 
         def failed(question: Question) -> Row:
             return _columns(question, texts, dict.fromkeys(METRICS, 0.0))
@@ -121,6 +139,7 @@ async def evaluate_retrieval(
         threads=len(threads),
         messages=turns,
         asked_in="a new thread",
+        fit=fitted,
         intervals=f"over {described_unit(rows)}",
         **plan.settings(),
         **data.info.notes,
@@ -133,6 +152,22 @@ async def evaluate_retrieval(
         dataset=data.info,
     )
     return Evaluation(document, rows, journal)
+
+
+async def _rankers(
+    services: Services, written: dict[str, _Written], questions: Sequence[Question]
+) -> Mapping[str, Ranker]:
+    """For each conversation one that was fitted on the others."""
+    labelled = [
+        Labelled(
+            fold=question.thread,
+            text=question.text,
+            scope=Scope(user_id=written[question.thread].user_id, sent_before=question.asked_at),
+            relevant=tuple(written[question.thread].stored_id[each] for each in question.evidence),
+        )
+        for question in questions
+    ]
+    return await fold_rankers(services.memory.hybrid, labelled)
 
 
 def _threads_of(

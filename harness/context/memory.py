@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from copy import copy
 from typing import Literal
 
 from chromadb.api import ClientAPI
@@ -47,6 +48,13 @@ class Memory:
             "lexical": LexicalRetriever(self.vectors),
         }
         self._retriever = retrievers[retriever]
+
+    def ranked_by(self, ranker: Ranker) -> "Memory":
+        """The same memories, searched by every signal under other weights."""
+        other = copy(self)
+        other.hybrid = HybridRetriever(self.vectors, self.embedder, ranker)
+        other._retriever = other.hybrid
+        return other
 
     async def index(self, user_id: str, thread_id: str, messages: Sequence[Message]) -> None:
         """Remember messages; one remembered before stays as it is. Empty ones are left out."""
