@@ -11,6 +11,23 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from evals.commands import compare, measuring, report
+from evals.sweep import command as sweep
+from harness.settings import Settings
+
+_ASKING = (measuring, compare, report, sweep)  # commands that ask for settings
+
+
+@pytest.fixture(scope="session")
+def use_settings() -> Callable[[pytest.MonkeyPatch, Callable[[], Settings]], None]:
+    """Gives the commands the settings of a test."""
+
+    def use(monkeypatch: pytest.MonkeyPatch, made: Callable[[], Settings]) -> None:
+        for module in _ASKING:
+            monkeypatch.setattr(module, "get_settings", made)
+
+    return use
+
 
 class _Server(uvicorn.Server):
     def capture_signals(self):

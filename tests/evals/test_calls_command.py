@@ -10,8 +10,8 @@ from harness.settings import Settings
 
 
 @pytest.fixture
-def invoke(tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "get_settings", lambda: Settings(home=tmp_path / "home"))
+def invoke(tmp_path, monkeypatch, use_settings):
+    use_settings(monkeypatch, lambda: Settings(home=tmp_path / "home"))
     app = typer.Typer()
     cli.register(app)
     return lambda *arguments: CliRunner().invoke(app, [str(each) for each in arguments])

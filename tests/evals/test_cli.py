@@ -13,8 +13,8 @@ from harness.errors import HarnessError
 
 
 @pytest.fixture
-def invoke(tracked, monkeypatch):
-    monkeypatch.setattr(cli, "get_settings", lambda: tracked)
+def invoke(tracked, monkeypatch, use_settings):
+    use_settings(monkeypatch, lambda: tracked)
     app = typer.Typer()
     cli.register(app)
     return lambda *arguments: CliRunner().invoke(app, [str(each) for each in arguments])

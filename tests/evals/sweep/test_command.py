@@ -8,7 +8,6 @@ import typer
 from typer.testing import CliRunner
 
 from evals import cli
-from evals.sweep import command
 from evals.sweep.tasks import TASKS
 from evals.tracking import PARENT, connect, latest_runs, read_run
 from harness.errors import HarnessError
@@ -31,9 +30,8 @@ def learning(limit):
 
 
 @pytest.fixture
-def sweep(tracked, monkeypatch, tmp_path):
-    monkeypatch.setattr(command, "get_settings", lambda: tracked)
-    monkeypatch.setattr(cli, "get_settings", lambda: tracked)
+def sweep(tracked, monkeypatch, tmp_path, use_settings):
+    use_settings(monkeypatch, lambda: tracked)
     app = typer.Typer()
     cli.register(app)
 

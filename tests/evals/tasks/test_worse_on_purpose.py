@@ -22,7 +22,7 @@ pytestmark = pytest.mark.xdist_group("worse_on_purpose")  # both runs are made o
 
 
 @pytest.fixture(scope="module")
-def run(tracked):
+def run(tracked, use_settings):
     """Runs a command with variables; those of an earlier command are gone."""
     app = typer.Typer()
     cli.register(app)
@@ -31,7 +31,7 @@ def run(tracked):
 
     def invoke(*arguments, **variables):
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(cli, "get_settings", Settings)
+            use_settings(patched, Settings)
             for name, value in (always | variables).items():
                 patched.setenv(name, value)
             return CliRunner().invoke(app, arguments)

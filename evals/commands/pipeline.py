@@ -5,13 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from evals.cli import (
+from evals.commands.measuring import Keeping, measure, plan_of
+from evals.commands.options import (
     MAX_FAILED,
+    AnswerCacheOption,
     DataDirOption,
     DatasetOption,
     FilterOption,
     GateOption,
     JsonOption,
+    JudgeOption,
     LimitOption,
     MaxFailedOption,
     RepeatOption,
@@ -20,8 +23,6 @@ from evals.cli import (
     SliceOption,
     SplitOption,
     TrackOption,
-    _measure,
-    _plan,
 )
 from harness.settings import Settings
 
@@ -37,10 +38,7 @@ def eval_pipeline(
     filters: FilterOption = None,
     repeat: RepeatOption = 1,
     resume: ResumeOption = None,
-    judge: Annotated[
-        str | None,
-        typer.Option("--judge", help="Model that judges rubrics; default: HARNESS_JUDGE."),
-    ] = None,
+    judge: JudgeOption = None,
     scorers: ScorerOption = None,
     in_flight: Annotated[
         int, typer.Option("--in-flight", min=1, help="How many conversations at a time.")
@@ -48,13 +46,7 @@ def eval_pipeline(
     timeout: Annotated[
         float, typer.Option("--timeout", min=1, help="Seconds that a message may take.")
     ] = 120.0,
-    answer_cache: Annotated[
-        bool,
-        typer.Option(
-            "--answer-cache/--no-answer-cache",
-            help="Take answers that the model gave to the same request before.",
-        ),
-    ] = True,
+    answer_cache: AnswerCacheOption = True,
     slice_by: SliceOption = None,
     max_failed: MaxFailedOption = MAX_FAILED,
     json: JsonOption = None,
@@ -73,11 +65,14 @@ def eval_pipeline(
             settings,
             data,
             console=console,
-            plan=_plan(settings, limit, filters, repeat, resume),
+            plan=plan_of(settings, limit, filters, repeat, resume),
             in_flight=in_flight,
             message_s=timeout,
             answers=settings.home / "cache" / "answers" if answer_cache else None,
         )
 
     name = f"{dataset}-{split}"
-    _measure(run, name, json, track, slice_by, max_failed, gate, scorers, judge)
+    measure(
+        run,
+        Keeping(name, json, track, slice_by, max_failed, gate, scorers or (), judge),
+    )

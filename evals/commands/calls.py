@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
-from evals.cli import (
+from evals.commands.measuring import Keeping, measure, plan_of
+from evals.commands.options import (
     MAX_FAILED,
+    AnswerCacheOption,
     DataDirOption,
     FilterOption,
     GateOption,
@@ -18,8 +20,6 @@ from evals.cli import (
     SliceOption,
     SplitOption,
     TrackOption,
-    _measure,
-    _plan,
 )
 from harness.settings import Settings
 
@@ -52,13 +52,7 @@ def eval_calls(
     timeout: Annotated[
         float, typer.Option("--timeout", min=1, help="Seconds that a case may take.")
     ] = 120.0,
-    answer_cache: Annotated[
-        bool,
-        typer.Option(
-            "--answer-cache/--no-answer-cache",
-            help="Take answers that this model gave to the same request before.",
-        ),
-    ] = True,
+    answer_cache: AnswerCacheOption = True,
     slice_by: SliceOption = None,
     max_failed: MaxFailedOption = MAX_FAILED,
     json: JsonOption = None,
@@ -89,11 +83,11 @@ def eval_calls(
                 spec,
                 data,
                 console=console,
-                plan=_plan(settings, limit, filters, repeat, resume),
+                plan=plan_of(settings, limit, filters, repeat, resume),
                 in_flight=in_flight,
                 timeout_s=timeout,
                 answers=settings.home / "cache" / "answers" if answer_cache else None,
                 engines=measured.engines,
             )
 
-    _measure(run, f"{dataset}-{split}", json, track, slice_by, max_failed, gate)
+    measure(run, Keeping(f"{dataset}-{split}", json, track, slice_by, max_failed, gate))

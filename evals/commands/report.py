@@ -1,0 +1,37 @@
+"""`harness report`."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from harness.errors import HarnessError
+from harness.settings import get_settings
+
+
+def report(
+    runs: Annotated[
+        list[str] | None, typer.Argument(help="Ids of MLflow runs; default: newest of each kind.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The page; default: in the home.")] = None,
+) -> None:
+    """Write kept runs as one self-contained HTML page."""
+    from evals.comparison_section import sections_of_runs
+    from evals.report import summary_section, write_report
+    from evals.sections import section_of
+    from evals.tracking import newest_of_each, read_run
+
+    settings = get_settings()
+    chosen = runs or newest_of_each(settings)
+    if not chosen:
+        raise HarnessError("no run has been kept yet", "`harness eval retrieval` keeps one.")
+    kept = [read_run(settings, run_id) for run_id in chosen]
+    drawn = [section_of(document, rows) for document, rows in kept]
+    sections = [summary_section([document for document, _ in kept])]
+    sections += sections_of_runs(chosen, kept)
+    sections += [section for section in drawn if section is not None]
+    path = out or settings.home / "reports" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.html"
+    write_report(path, "Measurements", sections, f"{len(kept)} runs")
+    Console().print(f"wrote {path}", soft_wrap=True)
