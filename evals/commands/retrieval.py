@@ -40,7 +40,7 @@ def eval_retrieval(
         typer.Option(
             "--fit",
             help="shipped: the shipped weights. cv: each conversation is ranked by weights that "
-            "are fitted on the others.",
+            "are fitted on the others, which needs no split that is held out.",
         ),
     ] = "shipped",
     limit: LimitOption = None,

@@ -45,6 +45,19 @@ class Fit:
     by_hand: NDArray[np.float64]
 
 
+async def judge(memory: Memory, query: str, relevant: Sequence[str], scope: Scope) -> Judged:
+    """Work out a query's signals.
+
+    Args:
+        memory: what is searched.
+        query: the text that is searched for.
+        relevant: ids of the messages that serve it.
+        scope: which messages may be found.
+    """
+    ids, signals = await memory.hybrid.signals(query, scope)
+    return Judged(signals, np.isin(ids, list(relevant)))
+
+
 async def judge_conversations(
     data: ConversationSet, client: ClientAPI, embedder: CachedEmbedder
 ) -> list[Sample]:
@@ -61,7 +74,7 @@ async def judge_conversations(
     return [
         Sample(
             question.thread,
-            await _judge(memory, question.text, question.evidence, Scope(user_id=USER)),
+            await judge(memory, question.text, question.evidence, Scope(user_id=USER)),
         )
         for question in data.questions
     ]
@@ -95,7 +108,7 @@ async def judge_feedback(store: Store, memory: Memory, limit: int) -> list[Sampl
         if exchange is None or exchange.user is None:
             continue  # its thread was deleted
         scope = Scope(user_id=user_id, sent_before=exchange.user.sent_at)
-        judged = await _judge(memory, exchange.user.content, helpful.split(","), scope)
+        judged = await judge(memory, exchange.user.content, helpful.split(","), scope)
         samples.append(Sample(user_id, judged))
     return samples
 
@@ -121,11 +134,6 @@ def fit(samples: Sequence[Sample], fitted_on: str) -> Fit:
             fitted.append(_recall(sample.judged, weights))
             by_hand.append(_recall(sample.judged, BY_HAND))
     return Fit(ranker, np.array(fitted), np.array(by_hand))
-
-
-async def _judge(memory: Memory, query: str, relevant: Sequence[str], scope: Scope) -> Judged:
-    ids, signals = await memory.hybrid.signals(query, scope)
-    return Judged(signals, np.isin(ids, list(relevant)))
 
 
 def _recall(judged: Judged, weights: dict[str, float]) -> float:

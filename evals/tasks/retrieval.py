@@ -20,7 +20,7 @@ from evals.datasets.overlap import shared_stems
 from evals.datasets.sessions import sessions_of
 from evals.embedding import embedder_engines
 from evals.figures import Figure, build_document, figure, public_settings
-from evals.fit.cross_validation import Labelled, fold_rankers
+from evals.fit.cross_validation import Labelled, check_folds, fold_rankers
 from evals.journal import Row
 from evals.metrics.ranking import DEPTH, MEASURES, coverage, ranking_scores
 from evals.plan import WHOLE, Plan
@@ -32,6 +32,7 @@ from evals.tasks.result import (
     mean_figures,
     sample_settings,
 )
+from evals.threads import write_thread
 from harness.context.gather import ContextGatherer
 from harness.context.ranker import Ranker
 from harness.context.retriever import Scope
@@ -42,7 +43,6 @@ from harness.store.results import ImportedMessage
 PARTS = {"convex", "chroma"}  # the services it needs
 TASK = "eval retrieval"
 METRICS = (*MEASURES, "session_recall@10")
-IMPORT_BATCH = 500  # messages that one call of the store takes
 TIMEOUT_S = 30.0
 
 
@@ -72,7 +72,8 @@ async def evaluate_retrieval(
 ) -> Evaluation:
     """Write, index and ask, and score the turns that came back.
 
-    Questions are asked one at a time, so that latencies are those of an idle system.
+    Questions are asked one at a time, so that latencies are those of an idle system; where they
+    were fitted on, their vectors are known by then, and latencies leave the embedding out.
 
     Args:
         services: the production parts; only the number of memories shown is raised to 10.
@@ -90,6 +91,9 @@ async def evaluate_retrieval(
     settings = eval_settings(services.settings)
     fitted = "cv" if cross_validated else "shipped"
     questions = plan.select(data.questions)
+    folds = {question.thread for question in questions}
+    if cross_validated:
+        check_folds(folds)
     threads = _threads_of(data, questions)
     texts = {turn.id: turn.text for thread in threads.values() for turn in thread}
     turns = len(texts)
@@ -140,6 +144,7 @@ async def evaluate_retrieval(
         messages=turns,
         asked_in="a new thread",
         fit=fitted,
+        **({"folds": len(folds)} if cross_validated else {}),
         intervals=f"over {described_unit(rows)}",
         **plan.settings(),
         **data.info.notes,
@@ -167,7 +172,7 @@ async def _rankers(
         )
         for question in questions
     ]
-    return await fold_rankers(services.memory.hybrid, labelled)
+    return await fold_rankers(services.memory, labelled)
 
 
 def _threads_of(
@@ -196,31 +201,20 @@ async def _write(
         if user_id not in places:
             asking = await services.store.create_thread(user_id=user_id, title="questions")
             places[user_id] = _Written(user_id, asking, {}, {})
-        stored = await _write_thread(services, user_id, turns)
+        thread_id = await services.store.create_thread(user_id=user_id, title=thread)
+        stored = await write_thread(
+            services, user_id, thread_id, [_imported(turn) for turn in turns]
+        )
         places[user_id].stored_id.update(zip((turn.id for turn in turns), stored, strict=True))
         sittings = (f"{thread}:{number}" for number in sessions_of(turns))
         places[user_id].session.update(zip(stored, sittings, strict=True))
     return {thread: places[users[thread]] for thread in threads}
 
 
-async def _write_thread(services: Services, user_id: str, turns: tuple[Turn, ...]) -> list[str]:
-    """Write and index one conversation; answers the ids that its messages got."""
-    thread_id = await services.store.create_thread(user_id=user_id, title=turns[0].thread)
-    stored: list[str] = []
-    for start in range(0, len(turns), IMPORT_BATCH):
-        batch = [
-            ImportedMessage(
-                role=turn.role, speaker=turn.speaker, content=turn.text, sent_at=turn.sent_at
-            )
-            for turn in turns[start : start + IMPORT_BATCH]
-        ]
-        answer = await services.store.import_messages(thread_id, batch)
-        stored.extend(stored_id for stored_id, _ in answer)
-        read = await services.store.history(
-            thread_id, before_order=answer[-1][1] + 1, limit=len(batch)
-        )
-        await services.memory.index(user_id, thread_id, read)
-    return stored
+def _imported(turn: Turn) -> ImportedMessage:
+    return ImportedMessage(
+        role=turn.role, speaker=turn.speaker, content=turn.text, sent_at=turn.sent_at
+    )
 
 
 async def _ask(

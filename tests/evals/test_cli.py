@@ -155,3 +155,19 @@ def test_data_lists_what_is_there_and_where_the_rest_goes(invoke, tmp_path):
     assert "conversations" in shown
     assert "CCBY-NC4.0" in shown
     assert "notthere" in shown
+
+
+def test_a_fit_that_there_is_not_is_told_in_a_line(invoke):
+    found = invoke("eval", "retrieval", "--fit", "best")
+    assert isinstance(found.exception, HarnessError)
+    assert str(found.exception).startswith("--fit 'best' is unknown")
+
+
+def test_cross_validation_fits_no_retriever_but_the_hybrid_one(
+    invoke, tracked, monkeypatch, use_settings
+):
+    dense = tracked.model_copy(update={"retriever": "dense"})
+    use_settings(monkeypatch, lambda: dense)
+    found = invoke("eval", "retrieval", "--fit", "cv")
+    assert isinstance(found.exception, HarnessError)
+    assert "HARNESS_RETRIEVER is 'dense'" in str(found.exception)

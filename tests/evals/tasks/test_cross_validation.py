@@ -1,9 +1,14 @@
+import json
+
 import pytest
 
 from evals.datasets.loader import ConversationSet, DatasetInfo, Question, Turn
 from evals.fit import cross_validation
+from evals.plan import Plan
 from evals.tasks.retrieval import evaluate_retrieval
+from harness.context.hybrid import HybridRetriever
 from harness.context.ranker import Ranker
+from harness.context.signals import Recipe
 from harness.errors import HarnessError
 
 FACTS = {
@@ -33,29 +38,73 @@ def made(names):
     return ConversationSet(info=info, threads=threads, questions=tuple(questions))
 
 
-async def test_a_conversation_is_ranked_by_weights_fitted_on_the_others(
+async def test_a_conversation_is_ranked_by_weights_that_saw_the_others_alone(
     services, console, monkeypatch
 ):
-    fits = []
+    asked = {}
+    judge = cross_validation.judge
 
-    def remembered(judged, fitted_on):
-        fits.append([list(each.relevant) for each in judged])
-        return Ranker(weights={"lexical": float(len(fits))}, fitted_on=fitted_on)
+    async def judged(memory, query, relevant, scope):
+        found = await judge(memory, query, relevant, scope)
+        asked[id(found)] = query
+        return found
 
-    monkeypatch.setattr(cross_validation, "fit_ranker", remembered)
-    ranked_by = []
-    ranked = services.memory.ranked_by
-    monkeypatch.setattr(
-        services.memory, "ranked_by", lambda ranker: ranked_by.append(ranker) or ranked(ranker)
-    )
+    def fitted(judged, _):
+        seen = {asked[id(each)] for each in judged}
+        return Ranker(weights={"lexical": 1.0}, fitted_on=json.dumps(sorted(seen)))
+
+    ranked = []
+    retrieve = HybridRetriever.retrieve
+
+    async def retrieved(self, query, k, scope):
+        ranked.append((query, json.loads(self._ranker.fitted_on)))
+        return await retrieve(self, query, k, scope)
+
+    monkeypatch.setattr(cross_validation, "judge", judged)
+    monkeypatch.setattr(cross_validation, "fit_ranker", fitted)
+    monkeypatch.setattr(HybridRetriever, "retrieve", retrieved)
     found = await evaluate_retrieval(services, made(FACTS), console=console, cross_validated=True)
-    assert [len(judged) for judged in fits] == [4, 4, 4], "a fold saw its own questions"
-    assert [ranker.weights["lexical"] for ranker in ranked_by] == [1.0, 2.0, 3.0]
-    assert found.document.settings["eval.fit"] == "cv"
+    questions = {question for _, question in FACTS.values()}
+    assert len(ranked) == 6
+    assert all(set(seen) == questions - {query} for query, seen in ranked)
     assert found.rows["recall@10"].to_list() == [1.0] * 6
 
 
-async def test_two_conversations_are_too_few_and_told_in_a_line(services, console):
+async def test_the_record_says_that_weights_were_cross_validated_and_over_how_many_folds(
+    services, console
+):
+    found = await evaluate_retrieval(services, made(FACTS), console=console, cross_validated=True)
+    assert found.document.settings["eval.fit"] == "cv"
+    assert found.document.settings["eval.folds"] == 3
+
+
+async def test_a_set_ranker_changes_nothing_of_what_is_fitted(services, console):
+    data = made(FACTS)
+    plain = await evaluate_retrieval(services, data, console=console, cross_validated=True)
+    services.memory = services.memory.ranked_by(
+        Ranker(weights={"lexical": -1.0}, recipe=Recipe(kernel={0: 1.0}, full_match=0.9))
+    )
+    other = await evaluate_retrieval(services, data, console=console, cross_validated=True)
+    timings = ["seconds", "gather_ms"]
+    assert plain.rows.drop(timings).equals(other.rows.drop(timings))
+
+
+async def test_rows_of_shipped_weights_are_not_taken_for_cross_validated_ones(
+    services, console, tmp_path
+):
+    data, plan = made(FACTS), Plan(journals=tmp_path / "journals")
+    for cross_validated in (False, True):
+        await evaluate_retrieval(
+            services, data, console=console, plan=plan, cross_validated=cross_validated
+        )
+    assert len(list((tmp_path / "journals").iterdir())) == 2
+    assert "resuming" not in console.file.getvalue()
+
+
+async def test_two_conversations_are_too_few_and_told_before_anything_is_written(
+    services, console, monkeypatch
+):
+    monkeypatch.setattr(services, "store", None)
     with pytest.raises(HarnessError, match="--fit cv: 2 conversations have questions"):
         await evaluate_retrieval(
             services, made(["garden", "music"]), console=console, cross_validated=True
@@ -65,3 +114,4 @@ async def test_two_conversations_are_too_few_and_told_in_a_line(services, consol
 async def test_without_it_the_shipped_weights_are_measured_and_said(services, console):
     found = await evaluate_retrieval(services, made(["garden"]), console=console)
     assert found.document.settings["eval.fit"] == "shipped"
+    assert "eval.folds" not in found.document.settings
