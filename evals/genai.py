@@ -39,7 +39,8 @@ def trace_evaluation(
         scorers: names of `mlflow.genai` scorers (see `load_scorers`).
 
     Returns:
-        The evaluation, its rows and figures with the scorers' added, and the id of its open run.
+        The evaluation, its rows with their trace ids and, like its figures, with the scorers'
+        added; and the id of its open run.
 
     Raises:
         HarnessError: a scorer is not known, or would overwrite a column of the rows.
@@ -56,11 +57,13 @@ def trace_evaluation(
     try:
         client.set_tag(run_id, "mlflow.runType", "genai_evaluate")
         opinions = own_assessments(run_id, evaluation.rows, evaluation.scores)
-        log_message_traces(settings, run_id, evaluation.records, opinions)
+        traces = log_message_traces(settings, run_id, evaluation.records, opinions)
+        ids = [traces.get(key) for key in evaluation.rows["message_key"]]
+        rows = evaluation.rows.with_columns(pl.Series("trace_id", ids, pl.String))
         if not loaded:
-            return evaluation, run_id
+            return replace(evaluation, rows=rows), run_id
         _evaluate(settings, run_id, loaded)
-        rows = _with_scores(settings, run_id, evaluation.rows, loaded)
+        rows = _with_scores(settings, run_id, rows, loaded)
     except BaseException:
         client.set_terminated(run_id, status="FAILED")
         raise

@@ -45,9 +45,3 @@ def ranking_scores_of(
     for metric in ir_measures.iter_calc(list(names), relevant, found):
         scores[metric.query_id][names[metric.measure]] = float(metric.value)
     return scores
-
-
-def coverage(found: Sequence[str], gold: Sequence[str]) -> float:
-    """The share of distinct gold items that were found."""
-    wanted = set(gold)
-    return len(wanted & set(found)) / len(wanted)

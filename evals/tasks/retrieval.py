@@ -22,7 +22,7 @@ from evals.embedding import embedder_engines
 from evals.figures import Figure, build_document, figure, public_settings
 from evals.fit.cross_validation import Labelled, check_folds, fold_rankers
 from evals.journal import Row
-from evals.metrics.ranking import DEPTH, MEASURES, coverage, ranking_scores
+from evals.metrics.ranking import DEPTH, MEASURES, ranking_scores
 from evals.plan import WHOLE, Plan
 from evals.runner import Measuring, run_samples
 from evals.tasks.result import (
@@ -42,7 +42,9 @@ from harness.store.results import ImportedMessage
 
 PARTS = {"convex", "chroma"}  # the services it needs
 TASK = "eval retrieval"
-METRICS = (*MEASURES, "session_recall@10")
+SESSION_METRICS = tuple(f"session_{name}" for name in MEASURES)
+METRICS = (*MEASURES, *SESSION_METRICS)
+BY_CATEGORY = ("recall@5", "recall@10", "mrr@10")
 TIMEOUT_S = 30.0
 
 
@@ -233,10 +235,10 @@ async def _ask(
         raise LookupError("nothing was retrieved, though the conversation was indexed")
     gold = [place.stored_id[message] for message in question.evidence]
     scores = ranking_scores(ranked, gold)
-    scores["session_recall@10"] = coverage(
-        [place.session[found] for found in ranked if found in place.session],
-        [place.session[message] for message in gold],
-    )
+    # A session is where the first of its messages is.
+    sessions = dict.fromkeys(place.session[found] for found in ranked if found in place.session)
+    by_session = ranking_scores(list(sessions), [place.session[message] for message in gold])
+    scores |= {f"session_{name}": score for name, score in by_session.items()}
     first = next((rank for rank, found in enumerate(ranked, 1) if found in gold), None)
     named = {stored: name for name, stored in place.stored_id.items()}
     return _columns(question, texts, scores) | {
@@ -271,6 +273,9 @@ def _figures(rows: pl.DataFrame) -> dict[str, Figure]:
         part = rows.filter(pl.col("words") == words)
         if part.height:
             figures[f"recall@10_words_{words}"] = mean_figures(part, ["recall@10"])["recall@10"]
+    for (category,), part in rows.group_by("category", maintain_order=True):
+        means = mean_figures(part, BY_CATEGORY)
+        figures |= {f"{name}_{category}": mean for name, mean in means.items()}
     answered = rows.filter(pl.col("error").is_null())
     figures |= latency_figures(rows, "gather_ms", "gather")
     figures |= mean_figures(answered, ["tokens_shown"], "tokens")

@@ -125,7 +125,9 @@ def test_the_evaluation_view_finds_every_score_on_the_runs_traces(scored, tracke
 
 
 def test_own_scores_are_there_without_any_scorer(tracked, evaluation):
-    _, run_id = trace_evaluation(tracked, evaluation, "unjudged")
+    found, run_id = trace_evaluation(tracked, evaluation, "unjudged")
+    keys = evaluation.rows["message_key"].to_list()
+    assert found.rows["trace_id"].to_list() == [key and trace_id_of(key) for key in keys]
     trace = connect(tracked).get_trace(trace_id_of("genai-0"), display=False)
     assert [each.value for each in trace.info.assessments if each.name == "exact"][-1] == 1.0
     assert connect(tracked).get_run(run_id).data.tags["mlflow.runType"] == "genai_evaluate"

@@ -6,7 +6,7 @@ import pytest
 from evals.datasets.loader import load_conversations
 from evals.datasets.overlap import shared_stems
 from evals.datasets.sessions import sessions_of
-from evals.metrics.ranking import coverage
+from evals.metrics.ranking import ranking_scores
 from harness.context.analysis import terms
 from harness.context.bm25 import LexicalIndex
 
@@ -98,7 +98,7 @@ def test_words_alone_leave_much_of_the_evidence_unfound(conversations):
         for turn in turns:
             index.add(terms(turn.text))
         recalls += [
-            coverage(_first_by_bm25(index, turns, question, 5), question.evidence)
+            ranking_scores(_first_by_bm25(index, turns, question, 5), question.evidence)["recall@5"]
             for question in conversations.questions
             if question.thread == thread
         ]

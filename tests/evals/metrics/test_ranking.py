@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from evals.metrics.ranking import coverage, ranking_scores, ranking_scores_of
+from evals.metrics.ranking import ranking_scores, ranking_scores_of
 
 
 def test_two_of_three_found_at_ranks_two_and_seven():
@@ -35,7 +35,3 @@ def test_a_query_without_a_ranking_scores_zero():
 def test_the_order_of_the_ranking_decides_not_that_of_the_ids():
     assert ranking_scores(["b", "a"], ["b"])["mrr@10"] == 1
     assert ranking_scores(["a", "b"], ["b"])["mrr@10"] == 0.5
-
-
-def test_coverage_counts_distinct_items():
-    assert coverage(["s1", "s1", "s3"], ["s1", "s2", "s1"]) == 0.5

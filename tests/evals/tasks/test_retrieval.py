@@ -41,6 +41,19 @@ async def test_scores_follow_from_what_was_found(evaluation):
         assert row["hit@10"] == float(hits > 0)
 
 
+async def test_sessions_are_ranked_by_the_first_of_their_messages(evaluation):
+    for row in evaluation.rows.iter_rows(named=True):
+        assert row["session_recall@10"] >= row["recall@10"] - 1e-9
+        assert row["session_mrr@10"] >= row["mrr@10"] - 1e-9
+        assert row["session_hit@10"] == float(row["session_recall@10"] > 0)
+
+
+async def test_categories_have_figures_of_their_own(evaluation):
+    for (category,), part in evaluation.rows.group_by("category"):
+        figure = evaluation.document.figures[f"recall@10_{category}"]
+        assert (figure.n, figure.value) == (part.height, pytest.approx(part["recall@10"].mean()))
+
+
 async def test_the_record_says_which_data_and_settings(evaluation, data):
     document = evaluation.document
     assert document.dataset.sha256 == data.info.sha256
