@@ -52,6 +52,8 @@ def connect(settings: Settings) -> "MlflowClient":
     os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # Which holds who signs in there.
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     settings.home.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         # Deprecations between MLflow and SQLAlchemy are no news to whoever runs an eval.

@@ -74,7 +74,12 @@ def test_a_field_that_only_sounds_like_one_is_kept(name):
 
 @pytest.mark.parametrize(
     "text",
-    ["sk-proj-abcdefghijklmnop", "signkey-prod-0123456789abcdef", "Convex prod:x|0123456789abcdef"],
+    [
+        "sk-proj-abcdefghijklmnop",
+        "signkey-prod-0123456789abcdef",
+        "Convex prod:x|0123456789abcdef",
+        "https://me:0123456789abcdef@tracking.example/api",
+    ],
 )
 def test_a_key_in_a_text_is_hidden(text):
     assert HIDDEN in redact(f"with {text} in it")
