@@ -25,6 +25,7 @@ def calls_section(document: Document, rows: pl.DataFrame) -> Section:
                 f"All cases: {means[0]['value']:.2f}. Lines are 95 % intervals. Of "
                 f"{missed.height} cases with wrong calls, {named} called the right functions with "
                 "wrong arguments.",
+                "accuracy",
             ),
         ),
         closing=_misses(missed) if missed.height else None,

@@ -63,6 +63,7 @@ def trace_evaluation(
         if not loaded:
             return replace(evaluation, rows=rows), run_id
         _evaluate(settings, run_id, loaded)
+        client.update_run(run_id, status="RUNNING")  # which MLflow has called finished
         rows = _with_scores(settings, run_id, rows, loaded)
     except BaseException:
         client.set_terminated(run_id, status="FAILED")

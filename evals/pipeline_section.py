@@ -50,6 +50,7 @@ def _charts(rows: pl.DataFrame) -> tuple[Chart, ...]:
             f"{int(rows['completed'].sum())} of {rows.height} messages ended as they should. All "
             f"messages: {means[0]['value']:.2f}. Lines are 95 % intervals, over cases where there "
             "are enough of them.",
+            "scores",
         ),
     )
 

@@ -115,7 +115,7 @@ async def evaluate_calls(
         simulated=spec.simulated,
         dataset=data.info,
     )
-    return Evaluation(document, rows, journal)
+    return Evaluation(document, rows, journal, models=(spec,))
 
 
 @dataclass

@@ -15,7 +15,7 @@ from evals.genai_scorers import judge_environment, load_scorers
 from evals.recorded import MessageRecord
 from evals.tasks.result import Evaluation
 from evals.traces import trace_id_of
-from evals.tracking import connect, keep_run, read_run
+from evals.tracking import connect, keep_run, newest_of_each, read_run
 from harness.errors import HarnessError
 from harness.models import Message
 
@@ -122,6 +122,12 @@ def test_the_evaluation_view_finds_every_score_on_the_runs_traces(scored, tracke
         "exact": 1.0, "expected_response": "Yes", "words": 2, "polite": True, "knows": "yes",
     }  # fmt: skip
     assert said["genai-1"]["polite"] is None
+
+
+def test_a_run_is_open_until_its_figures_are_kept(tracked, evaluation):
+    _, run_id = trace_evaluation(tracked, evaluation, "open", ["own_scorers:polite"])
+    assert connect(tracked).get_run(run_id).info.status == "RUNNING"
+    assert run_id not in newest_of_each(tracked)
 
 
 def test_own_scores_are_there_without_any_scorer(tracked, evaluation):

@@ -6,7 +6,7 @@ import pytest
 
 from evals.charts import NO_TOOL, SCATTER_POINTS, confusions, load_latency, message_stages
 from evals.figures import Figure, build_document
-from evals.report import Chart, Section, TableData, build_report, summary_section
+from evals.report import Chart, Section, TableData, build_report, pictures, summary_section
 from evals.sections import load_section, retrieval_section, selection_section
 
 NAMESPACES = ("http://www.w3.org/", "https://vega.github.io/schema/")
@@ -96,6 +96,18 @@ def test_the_page_loads_no_script_style_or_picture(page):
 
 def test_every_chart_has_a_sentence_and_a_place(page):
     assert page.count("<figcaption>") == page.count('<div id="chart') == 6
+
+
+def test_every_chart_of_a_measurement_is_a_picture_of_its_own(
+    documents, retrieval_rows, selection_rows
+):
+    sections = [
+        retrieval_section(documents["eval retrieval"], retrieval_rows),
+        selection_section(documents["eval tools"], selection_rows),
+    ]
+    drawn = pictures(sections)
+    assert set(drawn) == {"recall", "first-rank", "confusion", "calibration"}
+    assert all(text.startswith("<svg") for text in drawn.values())
 
 
 def test_readings_are_computed_from_the_rows(page):

@@ -341,6 +341,7 @@ async def test_a_simulated_model_is_labelled(simulated_model, console, tmp_path)
             settings, spec, data, console=console, plan=Plan(limit=6), answers=tmp_path
         )
     assert evaluation.document.simulated
+    assert evaluation.models == (spec,)
     assert evaluation.rows["error"].null_count() == 6
 
 
