@@ -3,7 +3,6 @@
 import json
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import openai
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
@@ -12,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from evals.scorers.json_schema import json_values
 from harness.errors import HarnessError
-from harness.llm.clients import CONNECT_TIMEOUT_S, NO_KEY
+from harness.llm.clients import CONNECT_TIMEOUT_S, NO_KEY, is_loopback
 from harness.llm.models import OPENAI_URL
 from harness.settings import Settings
 
@@ -163,11 +162,6 @@ class Judge:
             model=self.model, messages=messages, **constraints
         )
         return completion
-
-
-def is_loopback(url: str) -> bool:
-    """Whether an address is of this machine, and so not behind a proxy of the environment."""
-    return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
 
 
 _CONSTRAINTS: dict[str, Any] = {

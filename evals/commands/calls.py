@@ -26,8 +26,6 @@ from harness.settings import Settings
 if TYPE_CHECKING:
     from evals.tasks.result import Evaluation
 
-PARTS = {"local": "model", "simulated": "simulated"}  # of the stack, by who runs the model
-
 
 def eval_calls(
     dataset: Annotated[
@@ -65,13 +63,16 @@ def eval_calls(
         from evals.datasets.loader import load_calls
 
         data = load_calls(split, name=dataset, data_dir=data_dir)
-        from evals.stack import measuring_stack  # slow to import: a wrong name is told before
+        from evals.stack import (  # slow to import: a wrong name is told before
+            MODEL_PARTS,
+            measuring_stack,
+        )
         from evals.tasks.calls import evaluate_calls
         from harness.llm.models import resolve_model
 
         chosen = {"model": model} if model else {}
         spec = resolve_model(None, settings.model_copy(update=chosen))
-        parts = {PARTS[spec.provider]} if spec.local else set()
+        parts = {MODEL_PARTS[spec.provider]} if spec.local else set()
         env = {"HARNESS_MODEL": spec.name}
         async with measuring_stack(settings, parts, console, env) as measured:
             served = measured.settings.model_copy(update=chosen)

@@ -11,11 +11,12 @@ from rich.console import Console
 from evals.answer_cache import AnswerCache, Upstream, environment_at, settings_at, upstream_of
 from evals.answer_store import AnswerStore
 from evals.datasets.cases import PipelineSet
-from evals.judge import Judge, is_loopback
+from evals.judge import Judge
 from evals.plan import WHOLE, Plan
-from evals.stack import Measured, measuring_stack
+from evals.stack import MODEL_PARTS, Measured, measuring_stack
 from evals.tasks.pipeline import IN_FLIGHT, MESSAGE_S, Conduct, evaluate_pipeline
 from evals.tasks.result import Evaluation
+from harness.llm.clients import is_loopback
 from harness.llm.models import resolve_model
 from harness.local.environment import URL_VARIABLES, url_of
 from harness.local.supervisor import running_settings
@@ -23,7 +24,6 @@ from harness.services import build_services
 from harness.settings import Settings
 
 SERVICES = {"api", "worker", "inngest", "convex", "chroma"}
-_MODEL_PARTS = {"simulated": "simulated", "local": "model"}  # by who runs the model
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def model_parts(settings: Settings) -> set[str]:
     """The parts of a stack that its models need."""
     named = [None, settings.fallback_model] if settings.fallback_model else [None]
     providers = {resolve_model(name, settings).provider for name in named}
-    return {_MODEL_PARTS[provider] for provider in providers if provider in _MODEL_PARTS}
+    return {MODEL_PARTS[provider] for provider in providers if provider in MODEL_PARTS}
 
 
 @asynccontextmanager

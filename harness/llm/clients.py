@@ -56,12 +56,15 @@ class ModelClients:
             timeout=timeout,
             max_retries=0,  # the steps of the job retry, and see each failure
             # A proxy of the environment is for the world outside, not for servers of this machine.
-            http_client=DefaultAsyncHttpxClient(timeout=timeout, trust_env=not _here(spec)),
+            http_client=DefaultAsyncHttpxClient(
+                timeout=timeout, trust_env=not (spec.local or is_loopback(spec.base_url))
+            ),
         )
         if spec.local:
             client.organization = client.project = None
         return client
 
 
-def _here(spec: ModelSpec) -> bool:
-    return spec.local or urlsplit(spec.base_url).hostname in ("127.0.0.1", "localhost", "::1")
+def is_loopback(url: str) -> bool:
+    """Whether an address is of this machine, and so not behind a proxy of the environment."""
+    return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
