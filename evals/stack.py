@@ -13,6 +13,8 @@ from harness.local.environment import local_parts, url_of
 from harness.local.supervisor import Stack, running_settings
 from harness.settings import Settings
 
+MODEL_PARTS = {"simulated": "simulated", "local": "model"}  # of a stack, by who runs the model
+
 
 @dataclass(frozen=True)
 class Measured:

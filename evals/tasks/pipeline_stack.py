@@ -1,7 +1,7 @@
 """Where the pipeline is evaluated: the running stack, or a private one for the time of the run."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from evals.answer_store import AnswerStore
 from evals.datasets.cases import PipelineSet
 from evals.judge import Judge, is_loopback
 from evals.plan import WHOLE, Plan
-from evals.stack import Measured, measuring_stack
+from evals.stack import MODEL_PARTS, Measured, measuring_stack
 from evals.tasks.pipeline import IN_FLIGHT, MESSAGE_S, Conduct, evaluate_pipeline
 from evals.tasks.result import Evaluation
 from harness.llm.models import resolve_model
@@ -23,7 +23,6 @@ from harness.services import build_services
 from harness.settings import Settings
 
 SERVICES = {"api", "worker", "inngest", "convex", "chroma"}
-_MODEL_PARTS = {"simulated": "simulated", "local": "model"}  # by who runs the model
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,7 @@ async def measure_pipeline(
     in_flight: int = IN_FLIGHT,
     message_s: float = MESSAGE_S,
     answers: Path | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Evaluation:
     """Evaluate on the running stack of a home, or on a private one with a workspace of its own.
 
@@ -54,6 +54,7 @@ async def measure_pipeline(
         in_flight: see `Conduct`.
         message_s: see `Conduct`.
         answers: the folder that keeps answers of models; None asks for each anew.
+        env: variables of a private stack.
     """
     store = None if answers is None else AnswerStore(answers)
     async with AsyncExitStack() as opened:
@@ -66,7 +67,8 @@ async def measure_pipeline(
         if store is not None and plan.repeats > 1:
             console.print("answers of the model are not kept: repeats ask for answers of their own")
             store = None
-        place = await opened.enter_async_context(_place(settings, store, workspace, console))
+        given = {**(env or {}), "HARNESS_WORKSPACE": str(workspace)}
+        place = await opened.enter_async_context(_place(settings, store, given, console))
         measured = place.measured
         services = await opened.enter_async_context(await build_services(measured.settings))
         return await evaluate_pipeline(
@@ -98,14 +100,13 @@ def model_parts(settings: Settings) -> set[str]:
     """The parts of a stack that its models need."""
     named = [None, settings.fallback_model] if settings.fallback_model else [None]
     providers = {resolve_model(name, settings).provider for name in named}
-    return {_MODEL_PARTS[provider] for provider in providers if provider in _MODEL_PARTS}
+    return {MODEL_PARTS[provider] for provider in providers if provider in MODEL_PARTS}
 
 
 @asynccontextmanager
 async def _place(
-    settings: Settings, store: AnswerStore | None, workspace: Path, console: Console
+    settings: Settings, store: AnswerStore | None, env: dict[str, str], console: Console
 ) -> AsyncIterator[_Place]:
-    env = {"HARNESS_WORKSPACE": str(workspace)}
     parts = model_parts(settings)
     running = running_settings(settings.home) is not None
     if store is None or running:
