@@ -28,7 +28,12 @@ _YES_NO = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
 
 
 def trace_evaluation(
-    settings: Settings, evaluation: Evaluation, name: str, scorers: Sequence[str] = ()
+    settings: Settings,
+    evaluation: Evaluation,
+    name: str,
+    scorers: Sequence[str] = (),
+    *,
+    parent: str | None = None,
 ) -> tuple[Evaluation, str]:
     """Begin an evaluation's run with a trace and the scores of each of its messages.
 
@@ -37,6 +42,7 @@ def trace_evaluation(
         evaluation: with the records of its messages.
         name: of the run.
         scorers: names of `mlflow.genai` scorers (see `load_scorers`).
+        parent: the id of the run that this one is part of.
 
     Returns:
         The evaluation, its rows with their trace ids and, like its figures, with the scorers'
@@ -52,7 +58,7 @@ def trace_evaluation(
         raise HarnessError(
             f"--scorer {taken[0]!r}: the rows have a column of this name", "Give it another name."
         )
-    run_id = begin_run(settings, evaluation.document, name)
+    run_id = begin_run(settings, evaluation.document, name, parent=parent)
     client = connect(settings)
     try:
         client.set_tag(run_id, "mlflow.runType", "genai_evaluate")

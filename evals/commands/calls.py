@@ -63,32 +63,18 @@ def eval_calls(
         from evals.datasets.loader import load_calls
 
         data = load_calls(split, name=dataset, data_dir=data_dir)
-        from evals.stack import (  # slow to import: a wrong name is told before
-            MODEL_PARTS,
-            measuring_stack,
-        )
-        from evals.tasks.calls import evaluate_calls
-        from harness.llm.models import resolve_model
+        from evals.tasks.calls_stack import measure_calls  # slow to import
 
-        chosen = {"model": model} if model else {}
-        spec = resolve_model(None, settings.model_copy(update=chosen))
-        parts = {MODEL_PARTS[spec.provider]} if spec.local else set()
-        env = {"HARNESS_MODEL": spec.name}
-        async with measuring_stack(settings, parts, console, env) as measured:
-            served = measured.settings.model_copy(update=chosen)
-            spec = resolve_model(None, served)
-            if protocol is not None:
-                spec = spec.model_copy(update={"protocol": protocol})
-            return await evaluate_calls(
-                served,
-                spec,
-                data,
-                console=console,
-                plan=plan_of(settings, limit, filters, repeat, resume),
-                in_flight=in_flight,
-                timeout_s=timeout,
-                answers=settings.home / "cache" / "answers" if answer_cache else None,
-                engines=measured.engines,
-            )
+        return await measure_calls(
+            settings,
+            data,
+            model=model,
+            protocol=protocol,
+            console=console,
+            plan=plan_of(settings, limit, filters, repeat, resume),
+            in_flight=in_flight,
+            timeout_s=timeout,
+            answers=settings.home / "cache" / "answers" if answer_cache else None,
+        )
 
     measure(run, Keeping(f"{dataset}-{split}", json, track, slice_by, max_failed, gate))

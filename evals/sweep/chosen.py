@@ -1,7 +1,7 @@
 """What a run of a sweep sets: settings of the product by name, and options of its task."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,15 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from evals.identity import PLACES
+from evals.sweep.options import Option
 from evals.sweep.tasks import Task
 from harness.errors import HarnessError
 from harness.local.environment import settings_from
 from harness.settings import Settings
 
-# The processes beside the measuring one read these, and all runs of a sweep share those processes.
-_OF_ENGINES = {"sqlite_synchronous", "inngest_backoff_ms"}
+# Read by processes beside the measuring one, which runs share unless each has its own stack.
+_OF_ENGINES = {"sqlite_synchronous", "inngest_backoff_ms", "inngest_retention_hours"}
+_WITH_SECRETS = {"mcp_servers"}
 _MORE = "`harness/settings.py` lists the settings."
 
 
@@ -29,12 +31,14 @@ class Chosen:
         given: by name, as the file has it.
         settings: values of the product's settings, checked.
         options: values of the task's options.
+        environment: the settings as variables, for processes of the run's own.
     """
 
     name: str
     given: dict[str, Any]
     settings: dict[str, Any]
-    options: dict[str, int]
+    options: dict[str, Option]
+    environment: dict[str, str]
 
 
 def choose(given: Mapping[str, Any], task: Task, where: str, folder: Path, name: str) -> Chosen:
@@ -52,27 +56,45 @@ def choose(given: Mapping[str, Any], task: Task, where: str, folder: Path, name:
         HarnessError: a name is unknown or may not be set, or a value is none of its.
     """
     settings: dict[str, Any] = {}
-    options: dict[str, int] = {}
+    options: dict[str, Option] = {}
+    environment: dict[str, str] = {}
     for key, value in given.items():
+        place = f"{where}.{key}"
         if key in task.options:
-            options[key] = _count(value, f"{where}.{key}")
-        else:
-            field = _field(key, task, where)
-            settings[field] = _value(field, value, f"{where}.{key}", folder)
-    return Chosen(name, dict(given), settings, options)
+            options[key] = task.options[key](value, place)
+            continue
+        field = _field(key, task, where)
+        text = value if isinstance(value, str) else json.dumps(value)
+        settings[field] = found = _value(field, text, value, place, folder)
+        # A process of the run's own has another folder than the file's.
+        environment[variable_of(field)] = str(found) if isinstance(found, Path) else text
+    return Chosen(name, dict(given), settings, options, environment)
 
 
-def _count(value: Any, place: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise HarnessError(f"{place} is {value!r}, not a number from 0 on")
-    return value
+def check_named_once(names: Iterable[str]) -> None:
+    """Refuse to call one setting by its own name and by its variable's too.
+
+    Args:
+        names: as the file has them.
+
+    Raises:
+        HarnessError: two of them mean the same setting.
+    """
+    called: dict[str, str] = {}
+    for name in names:
+        other = called.setdefault(_field_named(name), name)
+        if other != name:
+            raise HarnessError(f"{other} and {name} are the same setting", "Name it one way.")
+
+
+def _field_named(key: str) -> str:
+    return {variable_of(name): name for name in Settings.model_fields}.get(key, key)
 
 
 def _field(key: str, task: Task, where: str) -> str:
     """The name of the setting that is meant."""
     fields = Settings.model_fields
-    names = {variable_of(name): name for name in fields}
-    field = names.get(key, key)
+    field = _field_named(key)
     if field not in fields:
         options = f" and the task's {', '.join(sorted(task.options))}" if task.options else ""
         raise HarnessError(f"{where}.{key}: there is no such setting", f"{_MORE[:-1]}{options}.")
@@ -83,7 +105,17 @@ def _field(key: str, task: Task, where: str) -> str:
             f"{where}.{key} can not be swept: it says where something is, or who may ask",
             f"Set {variable_of(field)} for the whole sweep.",
         )
-    if field in _OF_ENGINES:
+    if field in _WITH_SECRETS:
+        raise HarnessError(
+            f"{where}.{key} can not be swept: it may hold secrets, and what runs set is kept",
+            f"Set {variable_of(field)} for the whole sweep.",
+        )
+    if task.read is not None and field not in task.read:
+        raise HarnessError(
+            f"{where}.{key} can not be swept: no figure of this task depends on it",
+            f"Use {', '.join(sorted({*task.read, *task.options}))}.",
+        )
+    if field in _OF_ENGINES and not task.own_stack:
         raise HarnessError(
             f"{where}.{key} can not be swept: the engines read it, which all runs share",
             f"Set {variable_of(field)} for the whole sweep.",
@@ -97,9 +129,8 @@ def variable_of(field: str) -> str:
     return alias if isinstance(alias, str) else f"HARNESS_{field.upper()}"
 
 
-def _value(field: str, value: Any, place: str, folder: Path) -> Any:
-    """What the setting is when its variable holds the value."""
-    text = value if isinstance(value, str) else json.dumps(value)
+def _value(field: str, text: str, value: Any, place: str, folder: Path) -> Any:
+    """What the setting is when its variable holds the text; the file has it as `value`."""
     try:
         found = getattr(settings_from({variable_of(field): text}), field)
     except ValidationError as error:
@@ -110,7 +141,7 @@ def _value(field: str, value: Any, place: str, folder: Path) -> Any:
     except SettingsError:
         raise HarnessError(f"{place} is not of the setting's kind", _MORE) from None
     if isinstance(found, Path):
-        found = folder / found
+        found = (folder / found).resolve()
         if not found.exists():
             raise HarnessError(f"{place}: there is no {found}", "Paths begin at the file's folder.")
     return found

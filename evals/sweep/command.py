@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from evals.embedding import timed
+from harness.errors import HarnessError
 from harness.settings import Settings, get_settings
 
 if TYPE_CHECKING:  # importing these takes seconds
@@ -56,6 +57,8 @@ def sweep(
         markup=False,
         highlight=False,
     )
+    if given.task.own_stack:
+        _refuse_running_stack(given, settings)
     for caution in cautions(given, settings):
         console.print(caution, style="yellow", markup=False)
     board = _run(given, settings, plan, info, console)
@@ -71,6 +74,18 @@ def sweep(
         raise typer.Exit(1)
 
 
+def _refuse_running_stack(given: "Sweep", settings: Settings) -> None:
+    """What runs set must reach the processes, and a running stack has read its settings."""
+    from harness.local.supervisor import running_settings
+
+    if running_settings(settings.home) is not None:
+        raise HarnessError(
+            f"a stack runs in {settings.home}, whose processes have read their settings; each run "
+            f"of {given.task_name} needs a stack of its own",
+            "Stop it, or name another HARNESS_HOME.",
+        )
+
+
 def cautions(given: "Sweep", settings: Settings) -> list[str]:
     """What to keep in mind about the figures of a sweep, one line each."""
     found = []
@@ -79,8 +94,13 @@ def cautions(given: "Sweep", settings: Settings) -> list[str]:
             f"measured on the split {given.source.split}: to choose a setting by it is to tune on "
             "what is reported"
         )
+    if given.task_name == "pipeline" and given.answer_cache:
+        found.append(
+            "answers of models are kept: a run that finds some has no latency, which "
+            "answer_cache = false measures"
+        )
     runs = [settings.model_copy(update=run.settings) for run in given.runs]
-    if any(timed(run, run).embedding_cache == "disk" for run in runs):
+    if given.task.finds_vectors and any(timed(run, run).embedding_cache == "disk" for run in runs):
         found.append(
             "vectors are kept on disk: latencies of later runs hold no embedding of what an "
             "earlier one has embedded"
@@ -115,7 +135,10 @@ def _run(
         ranked = standings(given, outcomes)
         figures = board_figures(given, ranked, time.perf_counter() - started)
         engines = next((each.run.document.engines for each in outcomes if each.run), {})
-        document = document.model_copy(update={"figures": figures, "engines": engines})
+        simulated = any(each.run.document.simulated for each in outcomes if each.run)
+        document = document.model_copy(
+            update={"figures": figures, "engines": engines, "simulated": simulated}
+        )
         board = Board(**document.model_dump(), leaderboard=ranked)
         frame = board_frame(ranked)
         sections = [sweep_section(document, frame)]
@@ -145,6 +168,7 @@ def sweep_settings(given: "Sweep", settings: Settings, plan: "Plan") -> dict[str
         "sweep.varied": list(given.varied),
         "sweep.runs": [run.name for run in given.runs],
         "sweep.per_tool": given.source.per_tool,
+        "sweep.answer_cache": given.answer_cache,
         "sweep.cautions": cautions(given, settings),
         **{f"eval.{name}": value for name, value in plan.settings().items()},
     }

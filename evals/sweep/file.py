@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from evals.filters import Filter
-from evals.sweep.chosen import Chosen, choose
+from evals.sweep.chosen import Chosen, check_named_once, choose
 from evals.sweep.tasks import TASKS, Source, Task
 from harness.errors import HarnessError
 
@@ -30,6 +30,7 @@ class _File(BaseModel):
     filters: list[str] = []
     repeat: PositiveInt = 1
     per_tool: Annotated[int, Field(ge=0)] | None = None
+    answer_cache: bool | None = None
     metric: str | None = None
     settings: dict[str, Any] = {}
     grid: dict[str, list[Any]] | None = None
@@ -44,6 +45,7 @@ class Sweep:
         name: of the whole.
         task_name: such as `tools`.
         metric: what runs are ranked by.
+        answer_cache: whether models' answers to the same request are taken from earlier runs.
         varied: the names that runs differ in.
         runs: in the file's order; the first is what the others are held against.
     """
@@ -55,6 +57,7 @@ class Sweep:
     limit: int | None
     filters: tuple[Filter, ...]
     repeat: int
+    answer_cache: bool
     varied: tuple[str, ...]
     runs: tuple[Chosen, ...]
 
@@ -97,6 +100,8 @@ def _checked(given: _File, path: Path) -> Sweep:
         )
     if given.per_tool is not None and given.task != "tools":
         raise HarnessError(f"per_tool is of the task tools, not of {given.task}")
+    if given.answer_cache is not None and not task.own_stack:
+        raise HarnessError(f"answer_cache is of tasks that ask a model, not of {given.task}")
     varied, runs = _runs(given, task, path.parent)
     if given.split != "test" and any(run.options.get("exemplars") for run in runs):
         raise HarnessError(
@@ -116,6 +121,7 @@ def _checked(given: _File, path: Path) -> Sweep:
         limit=given.limit,
         filters=tuple(Filter.parse(text) for text in given.filters),
         repeat=given.repeat,
+        answer_cache=task.own_stack and given.answer_cache is not False,
         varied=varied,
         runs=runs,
     )
@@ -137,8 +143,11 @@ def _runs(given: _File, task: Task, folder: Path) -> tuple[tuple[str, ...], tupl
                 found.given,
                 fixed.settings | found.settings,
                 fixed.options | found.options,
+                fixed.environment | found.environment,
             )
         )
+    check_named_once(given.settings)
+    check_named_once(varied)
     for key, field in (("names", "name"), ("settings", "given")):
         counted = Counter(str(getattr(run, field)) for run in runs)
         text, times = counted.most_common(1)[0]

@@ -73,7 +73,14 @@ class KeptSweep:
 
     def keep(self, evaluation: Evaluation, name: str, identity: str) -> str:
         """Keep a measured run under the sweep and return its id."""
-        run_id = begin_run(self._settings, evaluation.document, name, parent=self.run_id)
+        if evaluation.records:
+            from evals.genai import trace_evaluation
+
+            evaluation, run_id = trace_evaluation(
+                self._settings, evaluation, name, parent=self.run_id
+            )
+        else:
+            run_id = begin_run(self._settings, evaluation.document, name, parent=self.run_id)
         keep_evaluation(self._settings, evaluation, name, run_id)
         connect(self._settings).set_tag(run_id, _IDENTITY, identity)
         return run_id

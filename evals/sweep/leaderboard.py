@@ -13,7 +13,7 @@ from evals.sweep.file import Sweep
 from evals.sweep.runs import Outcome
 from evals.sweep.tasks import comparable_latency
 
-NOTHING = Figure(value=None, unit="")  # what was gained where it can not be said
+NOTHING = Figure(value=None, unit="")  # where a figure can not be said
 
 
 class Standing(BaseModel):
@@ -87,6 +87,8 @@ def standings(sweep: Sweep, outcomes: Sequence[Outcome]) -> list[Standing]:
         comparable_latency(sweep.task, each.run.document.engines) for each in outcomes if each.run
     }
     latency = sweep.task.latency if latencies == {sweep.task.latency} else None
+    if any(item.error is None and item.value(latency) is None for item in found):
+        latency = None  # it can not be said of all, so it tells nothing of any
     points = [
         (item.value(sweep.metric), item.value(latency), item.value(sweep.task.tokens))
         for item in found
@@ -189,9 +191,9 @@ def board_figures(sweep: Sweep, ranked: Sequence[Standing], seconds: float) -> d
     done = [item for item in ranked if item.error is None]
     figures: dict[str, Figure] = {}
     if done:
-        figures |= {name: done[0].figures[name] for name in shown}
+        figures |= {name: done[0].figures.get(name, NOTHING) for name in shown}
     for item in sorted(done, key=lambda each: each.number):
-        figures |= {f"run_{item.number}.{name}": item.figures[name] for name in shown}
+        figures |= {f"run_{item.number}.{name}": item.figures.get(name, NOTHING) for name in shown}
     figures["runs"] = Figure(value=len(ranked), unit="runs")
     figures["runs_failed"] = Figure(value=len(ranked) - len(done), unit="runs")
     figures["seconds"] = Figure(value=seconds, unit="s")

@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -15,6 +15,7 @@ from evals.sweep.file import Sweep
 from evals.sweep.kept import KeptRun, KeptSweep
 from evals.sweep.tasks import Child
 from evals.tasks.result import Evaluation
+from harness.errors import HarnessError
 from harness.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ def identities_of(sweep: Sweep, settings: Settings, info: "DatasetInfo", plan: P
                 f"eval {sweep.task_name}",
                 settings.model_copy(update=run.settings),
                 info,
-                plan.settings() | {"per_tool": sweep.source.per_tool} | run.options,
+                plan.settings()
+                | {"per_tool": sweep.source.per_tool, "answer_cache": sweep.answer_cache}
+                | run.options,
             )
         )
         for run in sweep.runs
@@ -83,11 +86,14 @@ async def measure_runs(
             child = Child(
                 settings.model_copy(update=chosen.settings),
                 chosen.settings,
+                chosen.environment,
                 chosen.options,
                 measured,
+                settings.home / "cache" / "answers" if sweep.answer_cache else None,
             )
             try:
                 evaluation = await sweep.task.measure(child, sweep.source, plan, console)
+                _check_ranked(evaluation, sweep.metric)
             except Exception as error:
                 reason = str(error).partition("\n")[0] or type(error).__name__
                 console.print(f"failed: {reason}", style="red", markup=False)
@@ -99,12 +105,17 @@ async def measure_runs(
     return outcomes
 
 
+def _check_ranked(evaluation: Evaluation, metric: str) -> None:
+    if metric not in evaluation.document.figures:
+        raise HarnessError(f"no sample has a {metric}, which runs are ranked by")
+
+
 def _keep(kept: KeptSweep, evaluation: Evaluation, chosen: Chosen, identity: str) -> KeptRun:
     sets = {f"sweep.{name}": value for name, value in chosen.given.items()}
     document = evaluation.document.model_copy(
         update={"settings": evaluation.document.settings | sets}
     )
-    run_id = kept.keep(Evaluation(document, evaluation.rows), chosen.name, identity)
+    run_id = kept.keep(replace(evaluation, document=document), chosen.name, identity)
     if evaluation.journal is not None:
         evaluation.journal.finish()
     return KeptRun(run_id, document, evaluation.rows)
@@ -114,7 +125,7 @@ def _keep(kept: KeptSweep, evaluation: Evaluation, chosen: Chosen, identity: str
 async def _services(
     sweep: Sweep, settings: Settings, console: Console, *, needed: bool
 ) -> AsyncIterator["Measured | None"]:
-    """One set of services for all runs: what runs may set is read by the measuring process alone.
+    """One set of services for all runs of a task whose settings this process alone reads.
 
     Each run writes as users of its own, and forgets them.
     """

@@ -31,7 +31,7 @@ def sweep_section(document: Document, board: pl.DataFrame) -> Section:
         _pareto(done, metric, cost, title, picture)
         for cost, title, picture in (
             (latency, "median latency (ms)", "pareto-latency"),
-            (task.tokens, "tokens shown", "pareto-tokens"),
+            (task.tokens, str(task.tokens).replace("_", " "), "pareto-tokens"),
         )
         if cost is not None and cost in done.columns and done[cost].count() > 1
     ]
@@ -48,6 +48,7 @@ def sweep_section(document: Document, board: pl.DataFrame) -> Section:
         f"Sweep: {document.settings['sweep.name']}",
         f"{board.height} runs of {task_name} by {varied}, best {metric} first, each held against "
         f"run 1 over the same samples; p adjusted for all of them. {caution}",
+        simulated=document.simulated,
         table=_table(board, metric, [c for c in (task.latency, task.tokens, "cost") if c]),
         charts=tuple(charts),
         origin=describe(document),

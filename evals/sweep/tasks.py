@@ -7,14 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from evals.embedding import EMBEDDING_CACHE, timed
+from evals.embedding import EMBEDDING_CACHE
+from evals.sweep.measures import (
+    TOKENS,
+    look_at_calls,
+    look_at_cases,
+    look_at_conversations,
+    look_at_tools,
+    measure_calls_of,
+    measure_retrieval,
+    measure_tools,
+    measure_whole_pipeline,
+)
+from evals.sweep.options import Check, count, one_of
 from harness.settings import Settings
 
 if TYPE_CHECKING:  # importing these takes seconds
-    from evals.datasets.loader import ConversationSet, DatasetInfo, ToolSet
+    from evals.datasets.loader import DatasetInfo
     from evals.plan import Plan
     from evals.stack import Measured
     from evals.tasks.result import Evaluation
+
+# A case's functions are all that is offered, and no context is gathered: the rest changes nothing.
+_READ_BY_CALLS = frozenset({
+    "model", "openai_base_url", "model_context_tokens", "model_max_output_tokens",
+    "model_timeout_s", "model_stall_s", "model_prices", "max_turns", "max_calls", "max_cost",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -34,14 +52,18 @@ class Child:
     Attributes:
         settings: of this process with what the run sets.
         chosen: what the run sets, by the settings' names.
+        environment: the same as variables, for processes that the run starts.
         options: of the task, what the run sets of them.
-        measured: the services, where the task needs any.
+        measured: the services, where runs share any.
+        answers: the folder of kept answers of models; None where each is asked for anew.
     """
 
     settings: Settings
     chosen: Mapping[str, Any]
+    environment: Mapping[str, str]
     options: Mapping[str, Any]
     measured: "Measured | None"
+    answers: Path | None
 
 
 @dataclass(frozen=True)
@@ -54,11 +76,14 @@ class Task:
         curves: the metrics that are drawn against a numeric setting.
         latency: the figure of how long it takes, in milliseconds.
         tokens: the figure of how many tokens it costs, where it costs any.
-        options: the task's own options that runs may set, each a number that is not negative.
+        options: the task's own options that runs may set, with what checks a value.
         fixed: settings that the task itself decides, with the reason.
-        parts: the services that it needs.
+        parts: the services that all runs share.
         look: reads what the runs' data are, and how many samples the plan takes of them.
         measure: runs it.
+        read: the settings that can change a figure; None for all that are not fixed.
+        own_stack: a run starts processes of its own, which read what it sets, and asks models.
+        finds_vectors: a run may find vectors that an earlier one left.
     """
 
     dataset: str
@@ -66,11 +91,14 @@ class Task:
     curves: tuple[str, ...]
     latency: str
     tokens: str | None
-    options: frozenset[str]
+    options: Mapping[str, Check]
     fixed: Mapping[str, str]
     parts: frozenset[str]
     look: "Callable[[Source, Plan], tuple[DatasetInfo, int]]"
     measure: "Callable[[Child, Source, Plan, Console], Awaitable[Evaluation]]"
+    read: frozenset[str] | None = None
+    own_stack: bool = False
+    finds_vectors: bool = True
 
 
 def comparable_latency(task: Task, engines: Mapping[str, str]) -> str | None:
@@ -80,66 +108,8 @@ def comparable_latency(task: Task, engines: Mapping[str, str]) -> str | None:
         task: that was measured.
         engines: what stood behind its runs.
     """
-    return None if engines.get(EMBEDDING_CACHE) == "disk" else task.latency
-
-
-def _conversations(source: Source) -> "ConversationSet":
-    from evals.datasets.loader import load_conversations
-
-    return load_conversations(source.split, name=source.dataset, data_dir=source.data_dir)
-
-
-def _look_at_conversations(source: Source, plan: "Plan") -> "tuple[DatasetInfo, int]":
-    data = _conversations(source)
-    return data.info, len(plan.select(data.questions))
-
-
-async def _measure_retrieval(
-    child: Child, source: Source, plan: "Plan", console: Console
-) -> "Evaluation":
-    from evals.tasks.retrieval import evaluate_retrieval
-    from harness.services import build_services
-
-    assert child.measured is not None
-    there = child.measured.settings.model_copy(update=dict(child.chosen))
-    async with await build_services(timed(there, child.settings)) as services:
-        return await evaluate_retrieval(
-            services,
-            _conversations(source),
-            console=console,
-            plan=plan,
-            engines=child.measured.engines,
-        )
-
-
-def _tools(source: Source) -> "ToolSet":
-    from evals.datasets.loader import load_tools
-
-    return load_tools(
-        source.split, name=source.dataset, data_dir=source.data_dir, per_tool=source.per_tool
-    )
-
-
-def _look_at_tools(source: Source, plan: "Plan") -> "tuple[DatasetInfo, int]":
-    data = _tools(source)
-    return data.info, len(plan.select(data.queries))
-
-
-async def _measure_tools(
-    child: Child, source: Source, plan: "Plan", console: Console
-) -> "Evaluation":
-    from evals.datasets.loader import load_tools
-    from evals.tasks.tools import evaluate_tools, exemplars_of
-    from harness.services import build_services
-
-    learned: list[tuple[str, str]] = []
-    if most := child.options.get("exemplars", 0):
-        tune = load_tools("tune", name=source.dataset, data_dir=source.data_dir, per_tool=0)
-        learned = exemplars_of(tune, most)
-    async with await build_services(timed(child.settings, child.settings)) as services:
-        return await evaluate_tools(
-            services, _tools(source), console=console, plan=plan, exemplars=learned
-        )
+    left = task.finds_vectors and engines.get(EMBEDDING_CACHE) == "disk"
+    return None if left else task.latency
 
 
 TASKS = {
@@ -151,11 +121,11 @@ TASKS = {
         curves=("recall@10", "recall@5"),
         latency="gather_p50_ms",
         tokens="tokens_shown",
-        options=frozenset(),
+        options={},
         fixed={"memory_hits": "ten memories are shown, for the deepest metric looks at ten"},
         parts=frozenset({"convex", "chroma"}),
-        look=_look_at_conversations,
-        measure=_measure_retrieval,
+        look=look_at_conversations,
+        measure=measure_retrieval,
     ),
     "tools": Task(
         dataset="tools",
@@ -165,10 +135,42 @@ TASKS = {
         curves=("top1", "top3"),
         latency="select_p50_ms",
         tokens=None,
-        options=frozenset({"exemplars"}),
+        options={"exemplars": count},
         fixed={},
         parts=frozenset(),
-        look=_look_at_tools,
-        measure=_measure_tools,
+        look=look_at_tools,
+        measure=measure_tools,
+    ),
+    "calls": Task(
+        dataset="calls",
+        metrics=("ast_accuracy", "name_accuracy"),
+        curves=("ast_accuracy", "name_accuracy"),
+        latency="answer_p50_ms",
+        tokens="prompt_tokens",
+        options={"protocol": one_of("native", "json")},
+        fixed={"model_protocol": "only models of other servers read it; `protocol` is for all"},
+        parts=frozenset(),
+        look=look_at_calls,
+        measure=measure_calls_of,
+        read=_READ_BY_CALLS,
+        own_stack=True,
+        finds_vectors=False,
+    ),
+    "pipeline": Task(
+        dataset="pipeline",
+        metrics=("score", "completed", "tool_success"),
+        curves=("score", "completed"),
+        latency="completed_p50_ms",
+        tokens=TOKENS,
+        options={},
+        fixed={
+            "env": "it says whose services are measured",
+            "judge": "scores of different judges can not be held against each other",
+        },
+        parts=frozenset(),
+        look=look_at_cases,
+        measure=measure_whole_pipeline,
+        own_stack=True,
+        finds_vectors=False,
     ),
 }  # fmt: skip

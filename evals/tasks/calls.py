@@ -52,6 +52,7 @@ from harness.tools.execution import call_problem
 TASK = "eval calls"
 SCORES = ("name_accuracy", "ast_accuracy")
 ACCEPTED = json.dumps({"status": "accepted"})
+IN_FLIGHT = 4
 TIMEOUT_S = 120.0
 
 
@@ -62,7 +63,7 @@ async def evaluate_calls(
     *,
     console: Console,
     plan: Plan = WHOLE,
-    in_flight: int = 4,
+    in_flight: int = IN_FLIGHT,
     timeout_s: float = TIMEOUT_S,
     answers: Path | None = None,
     engines: dict[str, str] | None = None,

@@ -1,7 +1,7 @@
 """Where the pipeline is evaluated: the running stack, or a private one for the time of the run."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +43,7 @@ async def measure_pipeline(
     in_flight: int = IN_FLIGHT,
     message_s: float = MESSAGE_S,
     answers: Path | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Evaluation:
     """Evaluate on the running stack of a home, or on a private one with a workspace of its own.
 
@@ -54,6 +55,7 @@ async def measure_pipeline(
         in_flight: see `Conduct`.
         message_s: see `Conduct`.
         answers: the folder that keeps answers of models; None asks for each anew.
+        env: variables of a private stack.
     """
     store = None if answers is None else AnswerStore(answers)
     async with AsyncExitStack() as opened:
@@ -66,7 +68,8 @@ async def measure_pipeline(
         if store is not None and plan.repeats > 1:
             console.print("answers of the model are not kept: repeats ask for answers of their own")
             store = None
-        place = await opened.enter_async_context(_place(settings, store, workspace, console))
+        given = {**(env or {}), "HARNESS_WORKSPACE": str(workspace)}
+        place = await opened.enter_async_context(_place(settings, store, given, console))
         measured = place.measured
         services = await opened.enter_async_context(await build_services(measured.settings))
         return await evaluate_pipeline(
@@ -103,9 +106,8 @@ def model_parts(settings: Settings) -> set[str]:
 
 @asynccontextmanager
 async def _place(
-    settings: Settings, store: AnswerStore | None, workspace: Path, console: Console
+    settings: Settings, store: AnswerStore | None, env: dict[str, str], console: Console
 ) -> AsyncIterator[_Place]:
-    env = {"HARNESS_WORKSPACE": str(workspace)}
     parts = model_parts(settings)
     running = running_settings(settings.home) is not None
     if store is None or running:

@@ -1,7 +1,13 @@
+from pathlib import Path
+
 import pytest
 
+import evals.sweep
 from evals.sweep.file import read_sweep
 from harness.errors import HarnessError
+from harness.local.environment import settings_from
+
+EXAMPLES = Path(evals.sweep.__file__).parent / "examples"
 
 
 @pytest.fixture
@@ -57,6 +63,42 @@ def test_paths_begin_at_the_folder_of_the_file(read, tmp_path):
     assert sweep.runs[0].settings == {"ranker": tmp_path / "mine.json"}
 
 
+def test_what_runs_set_reaches_their_own_processes_as_variables(read, tmp_path):
+    (tmp_path / "mine.json").write_text("{}")
+    sweep = read(
+        """
+        task = "pipeline"
+        [settings]
+        model = "simulated"
+        sqlite_synchronous = "NORMAL"
+        [[runs]]
+        ranker = "mine.json"
+        [[runs]]
+        fetch_allow = ["example.org"]
+        HARNESS_MAX_TURNS = 2
+        """
+    )
+    shared = {"HARNESS_MODEL": "simulated", "HARNESS_SQLITE_SYNCHRONOUS": "NORMAL"}
+    assert [run.environment for run in sweep.runs] == [
+        shared | {"HARNESS_RANKER": str(tmp_path / "mine.json")},
+        shared | {"HARNESS_FETCH_ALLOW": '["example.org"]', "HARNESS_MAX_TURNS": "2"},
+    ]
+    for run in sweep.runs:
+        told = settings_from(run.environment)
+        assert {name: getattr(told, name) for name in run.settings} == run.settings
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
+def test_examples_can_be_run(path):
+    assert len(read_sweep(path).runs) > 1
+
+
+def test_answers_are_kept_unless_told_otherwise(read):
+    calls = 'task = "calls"\n[grid]\nprotocol = ["native", "json"]\n'
+    assert read(calls).answer_cache
+    assert not read(f"answer_cache = false\n{calls}").answer_cache
+
+
 GRID = '[grid]\nretriever = ["dense"]\n'
 
 
@@ -81,9 +123,22 @@ GRID = '[grid]\nretriever = ["dense"]\n'
         ('task = "retrieval"\n[grid]\nretriever = ["dens"]', "grid.retriever is 'dens': Input"),
         ('task = "retrieval"\n[grid]\nranker = ["no.json"]', "grid.ranker: there is no .*no.json"),
         (
-            'task = "retrieval"\n[grid]\nmcp_servers = ["{"]',
-            "grid.mcp_servers is not of the setting's",
+            'task = "retrieval"\n[grid]\nmodel_prices = ["{"]',
+            "grid.model_prices is not of the setting's",
         ),
+        ('task = "pipeline"\n[grid]\nmcp_servers = ["{}"]', "it may hold secrets, and what runs"),
+        ('task = "pipeline"\n[grid]\njudge = ["a"]', "judge can not be swept: scores of different"),
+        ('task = "pipeline"\n[grid]\nHARNESS_ENV = ["staging"]', "swept: it says whose services"),
+        (
+            'task = "calls"\n[grid]\nretriever = ["dense"]',
+            "swept: no figure of this task.*protocol",
+        ),
+        (
+            'task = "calls"\n[grid]\nmodel_protocol = ["json"]',
+            "swept: only models of other servers",
+        ),
+        ('task = "calls"\n[grid]\nprotocol = ["xml"]', "protocol is 'xml'.*native or json"),
+        (f'task = "retrieval"\nanswer_cache = true\n{GRID}', "answer_cache is of tasks that ask"),
         ('task = "retrieval"\n[grid]\nmemory_hits = [5]', "memory_hits can not be swept: ten"),
         ('task = "retrieval"\n[grid]\nCHROMA_URL = ["x"]', "CHROMA_URL can not be swept: it says"),
         ('task = "retrieval"\n[grid]\nopenai_api_key = ["x"]', "can not be swept: it says where"),
@@ -100,6 +155,19 @@ GRID = '[grid]\nretriever = ["dense"]\n'
         (
             'task = "retrieval"\n[[runs]]\nname = "a"\n[[runs]]\nname = "b"\n',
             "2 runs have the same settings: {}",
+        ),
+        (
+            'task = "retrieval"\n[[runs]]\nretriever = "dense"\nHARNESS_RETRIEVER = "dense"\n',
+            "retriever and HARNESS_RETRIEVER are the same setting.*one way",
+        ),
+        (
+            'task = "retrieval"\n'
+            '[[runs]]\nretriever = "dense"\n[[runs]]\nHARNESS_RETRIEVER = "dense"\n',
+            "retriever and HARNESS_RETRIEVER are the same setting",
+        ),
+        (
+            f'task = "tools"\n[settings]\ntools_offered = 1\nHARNESS_TOOLS_OFFERED = 2\n{GRID}',
+            "tools_offered and HARNESS_TOOLS_OFFERED are the same setting",
         ),
     ],
 )
