@@ -23,6 +23,7 @@ CACHE_TTL_S = 900.0
 FRESH_S = 300.0  # until what other processes have written is looked for
 LOAD_WAIT_S = 1.0  # that a message waits for exemplars before it goes on without
 DEBOUNCE_S = 1.0  # that loading anew waits for more exemplars
+REST = 9.0  # times as long as a fit took, until the owner's next one: at most a tenth of a core
 log = get_logger(__name__)
 
 
@@ -60,6 +61,7 @@ class Exemplars:
         self._loading: dict[str, asyncio.Task[None]] = {}
         self._fitting: dict[str, asyncio.Task[None]] = {}
         self._changed: set[str] = set()  # since their loading began
+        self._one_fit = asyncio.Lock()
 
     async def learn(self, sent: MessageSent, tools: Sequence[str]) -> None:
         """Keep what a user asked for and which tools served; again changes nothing.
@@ -168,8 +170,12 @@ class Exemplars:
                 others = [] if shared is None or shared is learned else [shared.pool]
                 # A user without exemplars needs no probe beside the one of the labelled requests.
                 pools = [learned.pool, *others] if learned.pool.tools else []
-                learned.probe = await asyncio.to_thread(VoteProbe.fit, pools)
+                async with self._one_fit:
+                    started = time.monotonic()
+                    learned.probe = await asyncio.to_thread(VoteProbe.fit, pools)
+                    took_s = time.monotonic() - started
                 fitted = learned
+                await asyncio.sleep(REST * took_s)
         except Exception as error:  # the exemplars vote without it
             log.warning("no probe fitted", error=repr(error))
         finally:

@@ -1,3 +1,5 @@
+import asyncio
+import threading
 import uuid
 
 import numpy as np
@@ -175,6 +177,49 @@ async def test_a_fit_that_fails_costs_the_probe_alone(exemplars, monkeypatch):
     votes = await exemplars.votes("ada")
     assert votes.probe is None
     assert sum(len(pool.tools) for pool in votes.pools) == 2
+
+
+async def test_fits_of_several_users_take_turns(exemplars, monkeypatch):
+    running, most = threading.Semaphore(1), []
+    fit = VoteProbe.fit
+
+    def watched(pools):
+        alone = running.acquire(blocking=False)
+        most.append(alone)
+        try:
+            return fit(pools)
+        finally:
+            if alone:
+                running.release()
+
+    monkeypatch.setattr(VoteProbe, "fit", watched)
+    for user in ("ada", "eve", "bob"):
+        await teach(exemplars, user)
+    await asyncio.gather(*(exemplars.votes(user) for user in ("ada", "eve", "bob")))
+    await exemplars.settle()
+    assert len(most) >= 3
+    assert all(most)
+
+
+async def test_what_is_learned_after_a_fit_votes_before_the_next_one(exemplars, monkeypatch):
+    fits, fitted = [], threading.Event()
+
+    def counted(pools):
+        fits.append(sum(len(pool.tools) for pool in pools))
+        fitted.set()
+
+    await teach(exemplars)
+    await exemplars.votes("ada")
+    await exemplars.settle()
+    monkeypatch.setattr(VoteProbe, "fit", counted)
+    monkeypatch.setattr(module, "REST", 1e9)
+    for number, tool in enumerate(("zx3", "zx4", "zx5")):
+        await exemplars.learn(sent(f"sweep floor {number}", at=number), [tool])
+        while exemplars._loading:
+            await asyncio.wait(list(exemplars._loading.values()))
+        await asyncio.to_thread(fitted.wait)
+    assert (await kept(exemplars, "ada"))["zx5"] == 1
+    assert fits == [3]
 
 
 async def test_the_probe_follows_in_the_background(exemplars):
