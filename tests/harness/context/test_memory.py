@@ -1,5 +1,9 @@
+import asyncio
+import threading
+
 import pytest
 
+from harness.context import vectors
 from harness.context.memory import Memory
 from harness.context.retriever import Scope
 from harness.context.vectors import connect
@@ -34,6 +38,31 @@ async def test_what_another_process_wrote_is_found(open_chroma, memory, embedder
     other = Memory(open_chroma(), embedder)
     await other.index("user", "thread", [new_message("a paper lantern", 1)])
     assert (await memory.retrieve("lantern", 1, USER))[0].text == "a paper lantern"
+
+
+async def test_a_message_that_gives_up_waiting_leaves_the_reading_to_the_next(
+    chroma, memory, embedder, new_message, monkeypatch
+):
+    await memory.index("user", "thread", [new_message("a paper lantern", 0)])
+    started = Memory(chroma, embedder)
+    begun, slow, reads = threading.Event(), threading.Event(), []
+    read = vectors._records
+
+    def blocked(ids, collection):
+        reads.append(ids)
+        begun.set()
+        slow.wait()
+        return read(ids, collection)
+
+    monkeypatch.setattr(vectors, "_records", blocked)
+    asking = asyncio.create_task(started.retrieve("lantern", 1, USER))
+    await asyncio.to_thread(begun.wait)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    slow.set()
+    assert (await started.retrieve("lantern", 1, USER))[0].text == "a paper lantern"
+    assert len(reads) == 1
 
 
 async def test_what_another_process_deleted_is_gone(open_chroma, memory, embedder, new_message):

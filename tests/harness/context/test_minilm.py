@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.numpy import load_file
 from scipy.special import erf
 from tokenizers import Tokenizer
 
 from harness.context import minilm as minilm_module
-from harness.context.minilm import MiniLMEmbedder
+from harness.context.minilm import BATCH, MiniLMEmbedder, batches
 from harness.errors import HarnessError
 
 
@@ -59,6 +61,21 @@ def test_vectors_are_those_of_the_published_model(minilm):
 def test_vectors_have_unit_length(minilm):
     vectors = minilm.embed(["", "word", "many words " * 200])
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_a_long_message_does_not_pad_its_short_clauses():
+    assert batches([6, 7, 9, 60]) == [(0, 3), (3, 4)]
+
+
+def test_texts_of_like_length_are_read_together():
+    assert batches([10, 10, 11, 12]) == [(0, 4)]
+
+
+@given(st.lists(st.integers(2, 256), max_size=60).map(sorted))
+def test_every_text_is_in_one_batch_that_is_not_too_large(lengths):
+    found = batches(lengths)
+    assert [n for begin, end in found for n in range(begin, end)] == list(range(len(lengths)))
+    assert all(end - begin <= BATCH for begin, end in found)
 
 
 def test_like_meanings_are_near_without_a_shared_word(minilm):
