@@ -11,6 +11,7 @@ import { Authenticator, readProviders } from "./server/auth.ts";
 import { HOST, type Listener, listen, listenSite, settledPort } from "./server/server.ts";
 import { Catalog } from "./storage/catalog.ts";
 import { type Synchronous, openSqlite, prepareStatements } from "./storage/database.ts";
+import { History } from "./storage/history.ts";
 import { Lane } from "./storage/lane.ts";
 import type { Store } from "./storage/transaction.ts";
 import { WalSync } from "./storage/walsync.ts";
@@ -42,13 +43,15 @@ export interface Engine {
 
 const PURGE_MS = 10 * 60 * 1000;
 
-function openStore(sqlite: DatabaseSync, registry: Registry): Store {
+function openStore(sqlite: DatabaseSync, registry: Registry): Store & { history: History } {
   const catalog = new Catalog(sqlite);
   catalog.apply(registry.schema);
   const row = sqlite.prepare("SELECT max(number) AS last FROM documents").get();
+  const statements = prepareStatements(sqlite);
   return {
     catalog,
-    statements: prepareStatements(sqlite),
+    statements,
+    history: new History(statements),
     numbers: new DocumentNumbers((row?.last as number | null) ?? 0),
   };
 }
@@ -92,7 +95,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const lane = new Lane(sqlite, sync);
   const clock = new Clock();
   const runner = new Runner(store, lane, registry, (commit) => {
-    clock.tick();
+    store.history.record(clock.tick(), commit.changes);
     queries.invalidate(commit.writes);
     if (commit.scheduled) scheduler.wake();
   });
@@ -111,7 +114,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   await scheduler.start();
   await crons.start();
   const { router } = registry;
-  const context = { lane, runner, queries, requests, authenticator, clock, router };
+  const { history } = store;
+  const context = { lane, runner, queries, requests, authenticator, clock, history, router };
   const listeners: Listener[] = [await listen(port, context)];
   if (router) listeners.push(await listenSite(sitePort, context));
   const purging = setInterval(() => {

@@ -1,5 +1,7 @@
 import { CarriedError, UserError, messageOf } from "../failures.ts";
+import type { Statements } from "../storage/database.ts";
 import type { Lane } from "../storage/lane.ts";
+import type { Change } from "../storage/past.ts";
 import type { KeyPoint, KeyRange } from "../storage/readset.ts";
 import { type Store, Transaction } from "../storage/transaction.ts";
 import { LIMITS, Usage } from "../storage/usage.ts";
@@ -39,6 +41,8 @@ export interface QueryRun {
 /** A committed write: what changed, for those who watch. */
 export interface Commit {
   writes: KeyPoint[];
+  /** What was before, if it is to be kept. */
+  changes: Change[];
   /** Jobs were scheduled or cancelled. */
   scheduled: boolean;
 }
@@ -98,9 +102,19 @@ export class Runner {
     return this.#lane.read(() => this.queryNow(call, null));
   }
 
+  /** Runs a query on documents of another time.
+   *  @param statements Finds what reads them, once nothing else runs.
+   */
+  queryAt(statements: () => Statements, call: Call): Promise<Outcome> {
+    return this.#lane.read(async () => {
+      const store = { ...this.#store, statements: statements() };
+      return (await this.queryNow(call, null, store)).outcome;
+    });
+  }
+
   /** Runs a query at once, for a caller that is in the lane already. */
-  async queryNow(call: Call, journal: string | null): Promise<QueryRun> {
-    const transaction = new Transaction(this.#store, { writable: false, journal, limits: LIMITS });
+  async queryNow(call: Call, journal: string | null, store = this.#store): Promise<QueryRun> {
+    const transaction = new Transaction(store, { writable: false, journal, limits: LIMITS });
     const invocation = newInvocation({ ...call, kind: "query", transaction });
     const outcome = await this.#outcomeOf(invocation, call);
     return {
@@ -244,7 +258,7 @@ export class Runner {
     job: () => Promise<T>,
     onCommit?: (value: T) => void,
   ): Promise<T> {
-    const nothing = { writes: 0, created: 0 };
+    const nothing = { writes: 0, changes: 0, created: 0 };
     // Before the next mutation of the same commit runs, which must not build on what is undone.
     const forgetful = () =>
       job().catch((error: unknown) => {
@@ -253,7 +267,8 @@ export class Runner {
       });
     try {
       return await this.#lane.write(forgetful, (value) => {
-        this.#committed({ writes: transaction.writes, scheduled: transaction.scheduled });
+        const { writes, changes, scheduled } = transaction;
+        this.#committed({ writes, changes, scheduled });
         onCommit?.(value);
       });
     } catch (error) {

@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { RequestError, messageOf } from "../failures.ts";
-import { type FunctionKind, newRequestId } from "../functions/invocation.ts";
+import { type Caller, type FunctionKind, newRequestId } from "../functions/invocation.ts";
 import type { Outcome } from "../functions/outcome.ts";
 import type { Runner } from "../functions/runner.ts";
 import { log } from "../log.ts";
-import { type Clock, encodeTimestamp } from "../sync/clock.ts";
+import type { History } from "../storage/history.ts";
+import type { Lane } from "../storage/lane.ts";
+import { type Clock, type Timestamp, decodeTimestamp, encodeTimestamp } from "../sync/clock.ts";
 import { argumentsOf } from "../sync/protocol.ts";
 import type { Fields, Json } from "../values/json.ts";
 import type { Authenticator } from "./auth.ts";
@@ -39,12 +41,16 @@ interface FunctionRequest {
   path: string;
   args: Json;
   encoded: boolean;
+  /** The time whose documents a query is to read; null for the present. */
+  at: Timestamp | null;
 }
 
 export interface HttpContext {
+  lane: Lane;
   runner: Runner;
   authenticator: Authenticator;
   clock: Clock;
+  history: History;
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Fields> {
@@ -118,7 +124,39 @@ async function functionRequest(
   if (typeof path !== "string" || !path) {
     throw new RequestError(400, "BadConvexFunctionPath", 'The body has no "path" of a function.');
   }
-  return { kind, path, args: argumentsObject(body.args), encoded: encodedFormat(body.format) };
+  return {
+    kind,
+    path,
+    args: argumentsObject(body.args),
+    encoded: encodedFormat(body.format),
+    at: url.pathname === "/api/query_at_ts" ? timestampOf(body.ts) : null,
+  };
+}
+
+function timestampOf(text: Json | undefined): Timestamp {
+  const bytes = Buffer.from(typeof text === "string" ? text : "", "base64");
+  if (bytes.length === 8) return decodeTimestamp(text as string);
+  throw new RequestError(
+    400,
+    "BadTimestamp",
+    'The body has no "ts" of a query: give one that /api/query_ts answered.',
+  );
+}
+
+/** The last commit's, whose documents can be read from now on for a while. */
+function freshTimestamp({ lane, clock, history }: HttpContext): Promise<Timestamp> {
+  return lane.read(async () => {
+    history.keep(clock.last);
+    return clock.last;
+  });
+}
+
+function runRequest(context: HttpContext, asked: FunctionRequest, caller: Caller) {
+  const { runner, history, clock } = context;
+  const call = { path: asked.path, args: asked.args, caller };
+  const { at } = asked;
+  if (at === null) return runner.run(asked.kind, call);
+  return runner.queryAt(() => history.at(at, clock.last), call);
 }
 
 function outcomeText(outcome: Outcome, encoded: boolean): string {
@@ -164,18 +202,18 @@ async function route(
     case "/instance_name":
       return answerText(response, 200, "text/plain", "local");
     case "/api/query_ts":
-      return answerJson(response, 200, `{"ts":"${encodeTimestamp(context.clock.last)}"}`);
+      return answerJson(
+        response,
+        200,
+        `{"ts":"${encodeTimestamp(await freshTimestamp(context))}"}`,
+      );
   }
   const asked = await functionRequest(request, url);
   if (!asked) {
     throw new RequestError(404, "NotFound", `There is nothing at ${url.pathname}.`);
   }
   const caller = await context.authenticator.fromHeader(request.headers.authorization);
-  const outcome = await context.runner.run(asked.kind, {
-    path: asked.path,
-    args: asked.args,
-    caller,
-  });
+  const outcome = await runRequest(context, asked, caller);
   // A function's error is an answer (200), as the Python client cannot read Convex's 560.
   answerJson(response, 200, outcomeText(outcome, asked.encoded));
 }

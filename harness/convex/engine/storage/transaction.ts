@@ -6,7 +6,9 @@ import { validationError } from "../values/validators.ts";
 import { type Catalog, type Table, entryKey } from "./catalog.ts";
 import { Cursor } from "./cursor.ts";
 import type { EntryRow, Statements } from "./database.ts";
+import type { History } from "./history.ts";
 import { type PageRequest, type PageResult, readPage } from "./pages.ts";
+import type { Change } from "./past.ts";
 import { type SerializedQuery, rangeOf } from "./range.ts";
 import { BY_ID, type KeyPoint, type KeyRange, textOf } from "./readset.ts";
 import { type Limits, Usage } from "./usage.ts";
@@ -21,11 +23,14 @@ export interface Store {
   catalog: Catalog;
   statements: Statements;
   numbers: DocumentNumbers;
+  /** Absent where nobody can ask for the past. */
+  history?: History;
 }
 
 /** What a mutation has done so far, so that a nested one can be undone. */
 export interface Mark {
   writes: number;
+  changes: number;
   created: number;
 }
 
@@ -33,6 +38,8 @@ export class Transaction {
   readonly writable: boolean;
   usage: Usage;
   readonly writes: KeyPoint[] = [];
+  /** What was before the writes, while somebody may ask for it. */
+  readonly changes: Change[] = [];
   /** Set once a function has asked who its caller is. */
   identityRead = false;
   /** End of the page of a query that paginates; given back to it when it runs again. */
@@ -64,12 +71,17 @@ export class Transaction {
   }
 
   mark(): Mark {
-    return { writes: this.writes.length, created: this.#created.length };
+    return {
+      writes: this.writes.length,
+      changes: this.changes.length,
+      created: this.#created.length,
+    };
   }
 
   /** Forgets what was done since the mark; SQLite has undone it on disk. */
   forgetSince(mark: Mark): void {
     this.writes.length = mark.writes;
+    this.changes.length = mark.changes;
     for (const table of this.#created.splice(mark.created)) table.saved = false;
   }
 
@@ -145,6 +157,7 @@ export class Transaction {
       this.writes.push({ index: index.number, key: textOf(key) });
     }
     this.writes.push({ index: BY_ID, key: id });
+    this.#note({ table, number, id, before: null });
     return id;
   }
 
@@ -155,7 +168,7 @@ export class Transaction {
     tableName: string | undefined,
     change: (old: Fields) => Fields,
   ): Fields {
-    const { table, number, old } = this.#existing(method, id, tableName);
+    const { table, number, json, old } = this.#existing(method, id, tableName);
     const { _id, _creationTime, ...fields } = change(old);
     for (const [name, value] of [
       ["_id", _id],
@@ -183,12 +196,13 @@ export class Transaction {
       this.#store.statements.addEntry.run(index.number, after, number);
     }
     this.writes.push({ index: BY_ID, key: id as string });
+    this.#note({ table, number, id: id as string, before: json });
     return document;
   }
 
   /** Deletes a document and answers what it was. */
   remove(id: Json, tableName?: string): Fields {
-    const { table, number, old } = this.#existing("delete", id, tableName);
+    const { table, number, json, old } = this.#existing("delete", id, tableName);
     for (const index of table.indexes.values()) {
       const key = entryKey(index, old, number);
       this.#store.statements.removeEntry.run(index.number, key);
@@ -197,6 +211,7 @@ export class Transaction {
     this.usage.write("");
     this.#store.statements.remove.run(number);
     this.writes.push({ index: BY_ID, key: id as string });
+    this.#note({ table, number, id: id as string, before: json });
     return old;
   }
 
@@ -217,6 +232,10 @@ export class Transaction {
     if (!this.writable) throw new UserError("Queries cannot write to the database.");
   }
 
+  #note(change: Change): void {
+    if (this.#store.history?.recording) this.changes.push(change);
+  }
+
   #read(number: number, id: string): string | null {
     const row = this.#store.statements.get.get(number, id) as { json: string } | undefined;
     if (!row) return null;
@@ -232,7 +251,7 @@ export class Transaction {
       const verb = { patch: "Update", replace: "Replace", delete: "Delete" }[method]!;
       throw new UserError(`${verb} on nonexistent document ID ${id as string}`);
     }
-    return { table: found.table, number: found.document, old: JSON.parse(json) as Fields };
+    return { table: found.table, number: found.document, json, old: JSON.parse(json) as Fields };
   }
 
   #resolve(id: Json, tableName: string | undefined, method: string) {
