@@ -1,6 +1,7 @@
 import os
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,29 @@ from harness.settings import Settings
 ROOM = Path(__file__).parents[3] / "harness" / "convex"
 ADMIN_KEY = "contract-test-key"
 READY = b"convex listening on "
+# Read before the tests' environment is cleaned: these two decide what the contract is held against
+# (harness/convex/tests/contract/README.md).
+REMOTE_URL = os.environ.get("CONVEX_URL", "")
+REMOTE_KEY = os.environ.get("CONVEX_DEPLOY_KEY", "")
+REMOTE = bool(REMOTE_URL and REMOTE_KEY)
+
+
+class RemoteDeployment:
+    """A deployment that the environment names, with the project of the engine's own tests."""
+
+    url = REMOTE_URL
+    admin_key = REMOTE_KEY
+
+    def start(self) -> None:
+        """Refuse a deployment without the project, before anything is written."""
+        try:
+            ConvexHttpClient(self.url).query("values:echo", {"value": "contract"})
+        except Exception as error:
+            pytest.exit(
+                f"{self.url} does not run the contract's project ({error}): deploy it as "
+                "harness/convex/tests/contract/README.md says, or unset CONVEX_URL",
+                returncode=2,
+            )
 
 
 class EngineProcess:
@@ -61,8 +85,13 @@ class EngineProcess:
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[EngineProcess]:
-    """One engine for a file of tests; they keep to rooms of their own."""
+def engine() -> Iterator[EngineProcess | RemoteDeployment]:
+    """One engine for a file of tests, or the deployment; they keep to rooms of their own."""
+    if REMOTE:
+        deployment = RemoteDeployment()
+        deployment.start()
+        yield deployment
+        return
     with tempfile.TemporaryDirectory() as home:
         process = EngineProcess(Path(home))
         process.start()
@@ -73,6 +102,8 @@ def engine() -> Iterator[EngineProcess]:
 @pytest.fixture
 def own_engine(tmp_path: Path) -> Iterator[EngineProcess]:
     """An engine of the test's own, to stop and start at will."""
+    if REMOTE:
+        pytest.skip("stops and starts an engine of its own")
     process = EngineProcess(tmp_path)
     process.start()
     yield process
@@ -80,13 +111,13 @@ def own_engine(tmp_path: Path) -> Iterator[EngineProcess]:
 
 
 @pytest.fixture
-def socket_client(engine: EngineProcess) -> ConvexClient:
+def socket_client(engine: EngineProcess | RemoteDeployment) -> ConvexClient:
     """The official client over the WebSocket, as its package ships it."""
     return ConvexClient(engine.url)
 
 
 @pytest.fixture
-def http_client(engine: EngineProcess) -> ConvexHttpClient:
+def http_client(engine: EngineProcess | RemoteDeployment) -> ConvexHttpClient:
     """The official client over HTTP."""
     return ConvexHttpClient(engine.url)
 
@@ -99,6 +130,14 @@ def client(request: pytest.FixtureRequest) -> ConvexClient | ConvexHttpClient:
 
 
 @pytest.fixture
-def mint(engine: EngineProcess) -> Callable[[str], str]:
+def room() -> str:
+    """A room that no earlier test or run has written to: a deployment keeps what it was given."""
+    return f"python {uuid.uuid4()}"
+
+
+@pytest.fixture
+def mint(engine: EngineProcess | RemoteDeployment) -> Callable[[str], str]:
     """Mints tokens that the engine accepts."""
+    if isinstance(engine, RemoteDeployment):
+        pytest.skip("signs tokens with keys that only a local engine is given")
     return lambda user_id: mint_token(engine.settings, user_id)

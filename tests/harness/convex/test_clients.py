@@ -36,13 +36,13 @@ def test_an_int_is_a_float_in_convex(client):
     assert client.query("values:echo", {"value": 3}) == 3.0
 
 
-def test_a_mutation_answers_its_value(client):
-    note = {"room": "python", "rank": 1, "text": "a"}
+def test_a_mutation_answers_its_value(client, room):
+    note = {"room": room, "rank": 1, "text": "a"}
     assert len(client.mutation("notes:add", note)) == 32
 
 
-def test_an_action_answers_its_value(client, request):
-    assert client.action("jobs:sum", {"room": request.node.name}) == 42.0
+def test_an_action_answers_its_value(client, room):
+    assert client.action("jobs:sum", {"room": room}) == 42.0
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,7 @@ def test_a_token_names_its_user(client, mint):
     client.clear_auth()
 
 
-def test_pages_hold_every_document_once(client, request):
-    room = request.node.name
+def test_pages_hold_every_document_once(client, room):
     client.mutation("notes:addMany", {"room": room, "from": 0, "count": 25})
     ranks: list[float] = []
     cursor, done = None, False

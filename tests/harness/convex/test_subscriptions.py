@@ -17,22 +17,22 @@ async def until_differs(subscription: AsyncIterator, value: object) -> object:
     raise AssertionError("the subscription ended")
 
 
-async def test_a_subscription_gets_what_another_client_writes(engine, http_client):
-    subscription = ConvexClient(engine.url).subscribe("notes:inRoom", {"room": "pushed"})
+async def test_a_subscription_gets_what_another_client_writes(engine, http_client, room):
+    subscription = ConvexClient(engine.url).subscribe("notes:inRoom", {"room": room})
     assert await anext(subscription) == []
     await asyncio.to_thread(
-        http_client.mutation, "notes:add", {"room": "pushed", "rank": 1, "text": "a"}
+        http_client.mutation, "notes:add", {"room": room, "rank": 1, "text": "a"}
     )
     assert ranks(await until_differs(subscription, [])) == [1.0]
 
 
-async def test_two_subscriptions_of_a_client_both_get_their_own(engine, http_client):
+async def test_two_subscriptions_of_a_client_both_get_their_own(engine, http_client, room):
     client = ConvexClient(engine.url)
-    one = client.subscribe("notes:inRoom", {"room": "one"})
-    two = client.subscribe("notes:inRoom", {"room": "two"})
+    one = client.subscribe("notes:inRoom", {"room": f"{room} one"})
+    two = client.subscribe("notes:inRoom", {"room": f"{room} two"})
     assert [await anext(one), await anext(two)] == [[], []]
-    for room, rank in (("one", 1), ("two", 2)):
-        note = {"room": room, "rank": rank, "text": "a"}
+    for name, rank in (("one", 1), ("two", 2)):
+        note = {"room": f"{room} {name}", "rank": rank, "text": "a"}
         await asyncio.to_thread(http_client.mutation, "notes:add", note)
     assert ranks(await until_differs(one, [])) == [1.0]
     assert ranks(await until_differs(two, [])) == [2.0]

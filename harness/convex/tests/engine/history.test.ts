@@ -1,6 +1,4 @@
 import { join } from "node:path";
-import { ConvexHttpClient } from "convex/browser";
-import { makeFunctionReference } from "convex/server";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { Catalog } from "../../engine/storage/catalog.ts";
@@ -220,21 +218,6 @@ describe("a query at a timestamp", () => {
     ]);
     const nested = await post("/api/query_at_ts", { ...asked, path: "notes:countNested" });
     expect(nested.value).toBe(3);
-  });
-
-  test("of one client are of one time while others write", async () => {
-    const add = (rank: number) =>
-      engine.run("mutation", "notes:add", { room: "steady", rank, text: "a" });
-    await add(0);
-    const client = new ConvexHttpClient(engine.url, { logger: false });
-    const inRoom = makeFunctionReference<"query", any, any>("notes:inRoom");
-    const sizes: number[] = [];
-    for (let rank = 1; rank <= 5; rank++) {
-      sizes.push((await client.consistentQuery(inRoom, { room: "steady" })).length);
-      await add(rank);
-    }
-    expect(sizes).toEqual([1, 1, 1, 1, 1]);
-    expect(await client.query(inRoom, { room: "steady" })).toHaveLength(6);
   });
 
   test.each([

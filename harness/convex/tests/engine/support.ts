@@ -54,27 +54,19 @@ export function token(options: TokenOptions = {}): Promise<string> {
   return jwt.sign(key);
 }
 
-export class TestEngine {
+/** Something that serves a project: an engine, or a deployment elsewhere. */
+export class Deployment {
   readonly url: string;
-  /** Of HTTP actions, for a project that has some. */
-  readonly siteUrl: string | null;
-  readonly folder: string;
-  readonly #process: ChildProcess;
+  readonly adminKey: string;
 
-  constructor(url: string, siteUrl: string | null, folder: string, process: ChildProcess) {
+  constructor(url: string, adminKey: string) {
     this.url = url;
-    this.siteUrl = siteUrl;
-    this.folder = folder;
-    this.#process = process;
+    this.adminKey = adminKey;
   }
 
-  /** Ends the process, at once or as a supervisor would, and waits for it. */
-  async stop(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<number | null> {
-    const { exitCode } = this.#process;
-    if (exitCode !== null) return exitCode;
-    const ended = new Promise<number | null>((resolve) => this.#process.once("exit", resolve));
-    this.#process.kill(signal);
-    return ended;
+  /** Lets go of it. */
+  async stop(): Promise<unknown> {
+    return undefined;
   }
 
   async call(
@@ -85,7 +77,10 @@ export class TestEngine {
   ): Promise<any> {
     const response = await fetch(`${this.url}/api/${kind}`, {
       method: "POST",
-      headers: options.authorization ? { authorization: options.authorization } : {},
+      headers: {
+        "content-type": "application/json",
+        ...(options.authorization ? { authorization: options.authorization } : {}),
+      },
       body: JSON.stringify({ path, args, format: options.format ?? "convex_encoded_json" }),
     });
     return response.json();
@@ -93,9 +88,32 @@ export class TestEngine {
 
   /** Calls as the holder of the admin key, and answers the value. */
   async run(kind: string, path: string, args: unknown = {}): Promise<any> {
-    const answer = await this.call(kind, path, args, { authorization: `Convex ${ADMIN_KEY}` });
+    const answer = await this.call(kind, path, args, { authorization: `Convex ${this.adminKey}` });
     if (answer.status !== "success") throw new Error(answer.errorMessage ?? JSON.stringify(answer));
     return answer.value;
+  }
+}
+
+export class TestEngine extends Deployment {
+  /** Of HTTP actions, for a project that has some. */
+  readonly siteUrl: string | null;
+  readonly folder: string;
+  readonly #process: ChildProcess;
+
+  constructor(url: string, siteUrl: string | null, folder: string, process: ChildProcess) {
+    super(url, ADMIN_KEY);
+    this.siteUrl = siteUrl;
+    this.folder = folder;
+    this.#process = process;
+  }
+
+  /** Ends the process, at once or as a supervisor would, and waits for it. */
+  override async stop(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<number | null> {
+    const { exitCode } = this.#process;
+    if (exitCode !== null) return exitCode;
+    const ended = new Promise<number | null>((resolve) => this.#process.once("exit", resolve));
+    this.#process.kill(signal);
+    return ended;
   }
 }
 
