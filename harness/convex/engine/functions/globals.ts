@@ -1,5 +1,5 @@
 import { format, inspect } from "node:util";
-import { current } from "./invocation.ts";
+import { addLogLine, current } from "./invocation.ts";
 import { convexGlobal } from "./syscalls.ts";
 
 /** What functions find under the names of globals, instead of Node's own. */
@@ -19,7 +19,7 @@ function functionConsole(): Record<string, unknown> {
   const timers = new Map<string, number>();
   const write = (level: string, ...values: unknown[]) => {
     const invocation = current.getStore();
-    invocation?.logLines.push(line(level, values));
+    if (invocation) addLogLine(invocation.logLines, line(level, values));
     const place = invocation ? `[${invocation.path} ${invocation.requestId}] ` : "";
     process.stdout.write(`${place}[${level}] ${format(...values)}\n`);
   };

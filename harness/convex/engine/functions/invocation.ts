@@ -34,6 +34,21 @@ export interface Invocation {
   nested: Promise<unknown> | null;
 }
 
+/** @see https://docs.convex.dev/production/state/limits */
+const MAX_LOG_LINES = 256;
+const MAX_LOG_LINE_CHARACTERS = 4096;
+const CUT = " (truncated due to length)";
+
+/** Adds a line to what a caller is told, up to Convex's limits. */
+export function addLogLine(lines: string[], line: string): void {
+  if (lines.length >= MAX_LOG_LINES) return;
+  if (lines.length === MAX_LOG_LINES - 1) {
+    lines.push(`[ERROR] Log overflow (maximum ${MAX_LOG_LINES}). Remaining log lines omitted.`);
+  } else if (line.length > MAX_LOG_LINE_CHARACTERS) {
+    lines.push(line.slice(0, MAX_LOG_LINE_CHARACTERS - CUT.length) + CUT);
+  } else lines.push(line);
+}
+
 export const current = new AsyncLocalStorage<Invocation>();
 
 export function newRequestId(): string {

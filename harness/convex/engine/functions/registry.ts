@@ -1,10 +1,11 @@
-import { StartError, UserError } from "../failures.ts";
+import { StartError, UserError, messageOf } from "../failures.ts";
 import type { Validator } from "../values/validators.ts";
 import type { Bundle } from "./bundle.ts";
 import { type CronJob, readCrons } from "./crons.ts";
 import { actionGlobals, transactionGlobals } from "./globals.ts";
 import type { FunctionKind } from "./invocation.ts";
 import { type ProjectSchema, readSchema } from "./schema.ts";
+import { refuseMissingValidators } from "./unsupported.ts";
 
 /** The project's functions by name. */
 
@@ -53,12 +54,17 @@ function kindOf(exported: Exported): FunctionKind | null {
 
 function register(path: string, exported: Exported, kind: FunctionKind): RegisteredFunction {
   try {
+    const [args, returns] = [
+      JSON.parse(exported.exportArgs()),
+      JSON.parse(exported.exportReturns()),
+    ];
+    for (const validator of [args, returns]) refuseMissingValidators(path, validator);
     return {
       path,
       kind,
       internal: exported.isInternal === true,
-      args: JSON.parse(exported.exportArgs()) as Validator,
-      returns: JSON.parse(exported.exportReturns()) as Validator | null,
+      args: args as Validator,
+      returns: returns as Validator | null,
       invoke:
         kind === "query"
           ? (args) => exported.invokeQuery(args)
@@ -67,7 +73,8 @@ function register(path: string, exported: Exported, kind: FunctionKind): Registe
             : (args) => exported.invokeAction("", args),
     };
   } catch (error) {
-    throw new StartError(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+    if (error instanceof StartError) throw error;
+    throw new StartError(`${path}: ${messageOf(error)}`);
   }
 }
 

@@ -4,13 +4,15 @@ import type { Lane } from "../storage/lane.ts";
 import type { Change } from "../storage/past.ts";
 import type { KeyPoint, KeyRange } from "../storage/readset.ts";
 import { type Store, Transaction } from "../storage/transaction.ts";
-import { LIMITS, Usage } from "../storage/usage.ts";
+import { LIMITS, type Limits, Usage } from "../storage/usage.ts";
 import type { Json } from "../values/json.ts";
+import { checkArgumentsSize, checkResultSize } from "../values/limits.ts";
 import { validationError } from "../values/validators.ts";
 import {
   type Caller,
   type FunctionKind,
   type Invocation,
+  addLogLine,
   current,
   newInvocation,
 } from "./invocation.ts";
@@ -200,12 +202,15 @@ export class Runner {
     }
   }
 
-  /** `ctx.runQuery` and `ctx.runMutation` of queries and mutations. */
+  /** `ctx.runQuery` and `ctx.runMutation` of queries and mutations.
+   *  @param limits Lower ones of the caller's, for this call.
+   */
   async runNested(
     parent: Invocation,
     path: string,
     kind: FunctionKind,
     args: Json,
+    limits?: Partial<Limits>,
   ): Promise<string> {
     const transaction = parent.transaction!;
     if (kind === "mutation" && parent.kind !== "mutation") {
@@ -222,7 +227,14 @@ export class Runner {
       random,
       logLines,
     });
-    const run = () => this.#invoke(child, { path, args, caller: { ...caller, admin: true } });
+    const run = async () => {
+      const putBack = limits && transaction.usage.narrow(limits);
+      try {
+        return await this.#invoke(child, { path, args, caller: { ...caller, admin: true } });
+      } finally {
+        putBack?.();
+      }
+    };
     if (kind === "query") return this.#carry(run);
     const ran = this.#carry(() => this.#undoable(transaction, run));
     const settled = ran.then(
@@ -246,7 +258,7 @@ export class Runner {
   ): Promise<string> {
     const caller = { ...parent.caller, admin: true };
     const outcome = await this.run(kind, { path, args, caller });
-    parent.logLines.push(...outcome.logLines);
+    for (const line of outcome.logLines) addLogLine(parent.logLines, line);
     if (outcome.ok) return outcome.value;
     const message = outcome.message.replace(/^\[Request ID: \w+\] Server Error\n(Uncaught )?/, "");
     if (outcome.data !== undefined) throw new CarriedError(message, outcome.data);
@@ -310,11 +322,13 @@ export class Runner {
   /** Finds, checks and runs a function. Answers its result as JSON text. */
   async #invoke(invocation: Invocation, call: Call): Promise<string> {
     const found = this.#registry.find(call.path, invocation.kind, call.caller.admin);
+    checkArgumentsSize(found.path, call.args);
     this.#checkArguments(found, call.args);
     const args = JSON.stringify([call.args]);
     const ran = current.run(invocation, () => found.invoke(args));
     try {
       const value = invocation.transaction ? await withTimeout(ran, found.path) : await ran;
+      checkResultSize(found.path, value);
       this.#checkResult(found, value);
       return value;
     } finally {

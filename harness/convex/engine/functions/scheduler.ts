@@ -3,6 +3,7 @@ import { log } from "../log.ts";
 import { SCHEDULED } from "../storage/catalog.ts";
 import type { Transaction } from "../storage/transaction.ts";
 import type { Fields, Json } from "../values/json.ts";
+import { sizeOf } from "../values/limits.ts";
 import { SYSTEM } from "./invocation.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Registry } from "./registry.ts";
@@ -90,7 +91,7 @@ export class Scheduler {
 
   schedule(transaction: Transaction, path: string, args: Json, atMs: number): string {
     const { path: name } = this.#registry.find(path, null, true);
-    transaction.usage.schedule();
+    transaction.usage.schedule(sizeOf([args]));
     transaction.scheduled = true;
     const job = { name, args: [args], scheduledTime: atMs, state: { kind: "pending" } };
     return transaction.insert(SCHEDULED, job, Date.now());

@@ -1,6 +1,7 @@
 import { CarriedError, UserError, messageOf } from "../failures.ts";
 import type { SerializedQuery } from "../storage/range.ts";
 import type { Transaction } from "../storage/transaction.ts";
+import type { Limits } from "../storage/usage.ts";
 import { type Fields, type Json, kindOf } from "../values/json.ts";
 import { type FunctionKind, type Invocation, current } from "./invocation.ts";
 
@@ -9,7 +10,13 @@ import { type FunctionKind, type Invocation, current } from "./invocation.ts";
 /** What calls need beyond the documents. */
 export interface Host {
   /** Runs a query or mutation as a part of the caller's transaction. */
-  runNested: (caller: Invocation, path: string, kind: FunctionKind, args: Json) => Promise<string>;
+  runNested: (
+    caller: Invocation,
+    path: string,
+    kind: FunctionKind,
+    args: Json,
+    limits?: Partial<Limits>,
+  ) => Promise<string>;
   /** Runs a function from an action, each in a transaction of its own. */
   runFromAction: (
     caller: Invocation,
@@ -82,6 +89,7 @@ const DOCUMENT_CALLS: Record<
       endCursor: args.endCursor as string | null,
       pageSize: args.pageSize as number,
       maximumRowsRead: args.maximumRowsRead as number | null,
+      maximumBytesRead: args.maximumBytesRead as number | null,
     });
     const { page, ...rest } = result;
     return `{"page":[${page.join(",")}],${JSON.stringify(rest).slice(1)}`;
@@ -122,6 +130,7 @@ const DOCUMENT_CALLS: Record<
   },
   "1.0/db/normalizeId": (args, transaction) =>
     JSON.stringify({ id: transaction.normalizeId(args.table!, args.idString!) }),
+  "1.0/getTransactionMetrics": (_, transaction) => JSON.stringify(transaction.usage.metrics()),
 };
 
 function metadata(operation: string, invocation: Invocation): Json | undefined {
@@ -129,7 +138,7 @@ function metadata(operation: string, invocation: Invocation): Json | undefined {
     case "1.0/getFunctionMetadata":
       return { name: invocation.path, componentPath: "" };
     case "1.0/getDeploymentMetadata":
-      return { name: "local", region: null, class: "dev" };
+      return { name: "local", region: null, class: "s16" };
     case "1.0/getRequestMetadata":
       return {
         ip: null,
@@ -163,7 +172,8 @@ async function callWithHost(
       return JSON.stringify(invocation.caller.identity);
     case "1.0/runUdf": {
       const kind = args.udfType === "mutation" ? "mutation" : "query";
-      return engine.runNested(invocation, pathOf(address), kind, args.args!);
+      const limits = args.transactionLimits as Partial<Limits> | undefined;
+      return engine.runNested(invocation, pathOf(address), kind, args.args!, limits);
     }
     case "1.0/actions/query":
     case "1.0/actions/mutation":

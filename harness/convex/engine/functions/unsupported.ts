@@ -12,9 +12,22 @@ const CALLS: [RegExp, string][] = [
   [/\(\s*"_storage"/g, "file storage"],
   [/\.vectorSearch\(/g, "vector search"],
   [/\.withSearchIndex\(/g, "full-text search"],
+  [/\.auth\.signJwt\(/g, "auth.signJwt"],
+  [/\.vars\.commitTs\b/g, "a commit timestamp (db.vars.commitTs)"],
+  [/\.getSnapshotTs\(/g, "a commit timestamp (meta.getSnapshotTs)"],
 ];
 
 const COMMENTS_BEFORE = /^(?:\s|\/\/.*\n|\/\*[^]*?\*\/)*/;
+
+/** Refuses a validator of what is missing.
+ *
+ *  @param validator As the official package exports it.
+ *  @throws StartError naming the place.
+ */
+export function refuseMissingValidators(place: string, validator: unknown): void {
+  const commit = /"type":"commitTs"/.test(JSON.stringify(validator) ?? "");
+  if (commit) refuse(place, "a commit timestamp (v.commitTs())");
+}
 
 function refuse(place: string, what: string): never {
   throw new StartError(`${place}: ${what} is not supported by this engine: ${REMEDY}`);

@@ -16,7 +16,8 @@ import { plainJson, withFloats } from "./output.ts";
  *  @see https://docs.convex.dev/http-api/
  */
 
-const MAX_BODY_BYTES = 16 << 20;
+/** More than arguments may have, so that the function's own limit is told of. */
+const MAX_BODY_BYTES = 32 << 20;
 const VERSION = "harness-convex-engine 0.1.0";
 
 const KINDS: Record<string, FunctionKind | null> = {

@@ -1,7 +1,13 @@
 import type { DatabaseSync } from "node:sqlite";
 import { StartError } from "../failures.ts";
 import type { ProjectSchema, TableSchema } from "../functions/schema.ts";
-import { FIRST_SYSTEM_TABLE, FIRST_TABLE, numberSuffix, parseId } from "../values/ids.ts";
+import {
+  FIRST_SYSTEM_TABLE,
+  FIRST_TABLE,
+  creationTimeOf,
+  numberSuffix,
+  parseId,
+} from "../values/ids.ts";
 import { type Fields, fieldAt } from "../values/json.ts";
 import { encodeKey } from "../values/keys.ts";
 import { type Validator, validationError } from "../values/validators.ts";
@@ -36,7 +42,7 @@ const SYSTEM_TABLES: TableSchema[] = [
   { tableName: CRON_JOBS, indexes: [], documentType: null },
 ];
 
-const BY_CREATION = "by_creation_time";
+export const BY_CREATION = "by_creation_time";
 
 /** The key under which an index holds a document. */
 export function entryKey(index: Index, document: Fields, number: number): Buffer {
@@ -44,6 +50,11 @@ export function entryKey(index: Index, document: Fields, number: number): Buffer
     index.fields.map((field) => fieldAt(document, field)),
     numberSuffix(number),
   );
+}
+
+/** The key under which the index by creation time holds a document. */
+export function keyOfId(number: number): Buffer {
+  return encodeKey([creationTimeOf(number)], numberSuffix(number));
 }
 
 export class Catalog {

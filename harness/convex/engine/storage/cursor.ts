@@ -9,15 +9,26 @@ import type { Usage } from "./usage.ts";
 const FIRST_BATCH = 32;
 const LARGEST_BATCH = 512;
 
+/** The most that may be read for one query, in index entries and in their documents' text. */
+export interface Budget {
+  entries: number;
+  bytes: number;
+}
+
+const UNBOUNDED: Budget = { entries: Infinity, bytes: Infinity };
+
 /** Walks a range of an index in batches, and remembers how far it has read. */
 export class Cursor {
   /** Index entries read, those that filters left out too. */
   scanned = 0;
+  scannedBytes = 0;
   readonly #statements: Statements;
   readonly #usage: Usage;
   readonly #range: IndexRange;
   readonly #filters: Filter[];
-  readonly #budget: number;
+  readonly #budget: Budget;
+  /** Of the entries read, for a page that may be split. */
+  readonly #keys: Uint8Array[] | null;
   #left: number;
   #low: Buffer;
   #high: Buffer;
@@ -28,17 +39,18 @@ export class Cursor {
   #lastKey: Uint8Array | null = null;
 
   /** @param limit Most documents to answer.
-   *  @param budget Most index entries to read for them. */
+   *  @param budget Most to read for them; the last document may go past its bytes. */
   constructor(
     statements: Statements,
     usage: Usage,
     range: IndexRange,
     filters: Filter[],
     limit: number,
-    budget = Infinity,
+    budget = UNBOUNDED,
   ) {
     usage.range();
     this.#budget = budget;
+    this.#keys = budget === UNBOUNDED ? null : [];
     this.#usage = usage;
     this.#statements = statements;
     this.#range = range;
@@ -55,14 +67,25 @@ export class Cursor {
     return this.#exhausted && this.#position >= this.#batch.length;
   }
 
+  /** As much has been read as may be. */
+  get overBudget(): boolean {
+    return this.scanned >= this.#budget.entries || this.scannedBytes >= this.#budget.bytes;
+  }
+
   /** The key of the last entry read. */
   get lastKey(): Uint8Array | null {
     return this.#lastKey;
   }
 
+  /** The key of the entry in the middle of those read; null for a few. */
+  get middleKey(): Uint8Array | null {
+    const keys = this.#keys ?? [];
+    return keys.length > 2 ? keys[Math.floor((keys.length - 1) / 2)]! : null;
+  }
+
   /** The next document that passes the filters, or null. */
   next(): EntryRow | null {
-    while (this.#left > 0 && this.scanned < this.#budget) {
+    while (this.#left > 0 && !this.overBudget) {
       const row = this.#nextEntry();
       if (!row) return null;
       if (!this.#passes(row)) continue;
@@ -99,7 +122,9 @@ export class Cursor {
     }
     const row = this.#batch[this.#position++]!;
     this.#lastKey = row.key;
+    this.#keys?.push(row.key);
     this.scanned++;
+    this.scannedBytes += row.json.length;
     this.#usage.read(row.json);
     return row;
   }

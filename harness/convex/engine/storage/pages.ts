@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../failures.ts";
 import { after } from "../values/keys.ts";
-import { Cursor } from "./cursor.ts";
+import { type Budget, Cursor } from "./cursor.ts";
 import type { EntryRow } from "./database.ts";
 import { type IndexRange, type SerializedQuery, rangeOf } from "./range.ts";
 import type { Store, Transaction } from "./transaction.ts";
+import { LIMITS } from "./usage.ts";
 
 /** Pagination. A cursor names the last index key of a page, so that pages stay
  *  gapless while documents come and go around them. */
@@ -15,6 +16,7 @@ export interface PageRequest {
   endCursor: string | null;
   pageSize: number;
   maximumRowsRead: number | null;
+  maximumBytesRead?: number | null;
 }
 
 export interface PageResult {
@@ -26,9 +28,13 @@ export interface PageResult {
   pageStatus: "SplitRecommended" | "SplitRequired" | null;
 }
 
-const MAX_ROWS_READ = 16_384;
-/** A page that reads more than this should be split by its client. */
-const SPLIT_AFTER = 12_288;
+const MAX_ROWS_READ = LIMITS.documentsRead;
+/** Leaves room for the one document that goes past it. */
+const MAX_BYTES_READ = LIMITS.bytesRead - (1 << 20);
+/** The longest array there is. */
+const MAX_ITEMS = 8192;
+/** A page past this share of what it may read or hold should be split by its client. */
+const SPLIT_SHARE = 3 / 4;
 const FINGERPRINT_BYTES = 8;
 
 type Position = { end: true } | { end: false; key: Buffer };
@@ -69,6 +75,35 @@ function narrow(range: IndexRange, from: Position | null, to: Position | null): 
   return { ...range, low, high };
 }
 
+function budgetOf({ maximumRowsRead, maximumBytesRead, pageSize }: PageRequest): Budget {
+  if (pageSize < 1) throw new UserError("Must request at least 1 document while paginating");
+  if (pageSize > LIMITS.documentsRead) {
+    throw new UserError(`Requested too many items: ${pageSize}`);
+  }
+  if (maximumRowsRead === 0 || maximumBytesRead === 0) {
+    throw new UserError("maximumRowsRead and maximumBytesRead must be greater than 0");
+  }
+  return {
+    entries: Math.min(maximumRowsRead ?? MAX_ROWS_READ, MAX_ROWS_READ),
+    bytes: Math.min(maximumBytesRead ?? MAX_BYTES_READ, MAX_BYTES_READ),
+  };
+}
+
+/** A page whose end is given holds all up to it: one that cannot must be split. */
+function statusOf(
+  cursor: Cursor,
+  budget: Budget,
+  items: number,
+  bounded: boolean,
+): PageResult["pageStatus"] {
+  if (cursor.overBudget && !cursor.finished) return bounded ? "SplitRequired" : "SplitRecommended";
+  const near =
+    cursor.scanned > budget.entries * SPLIT_SHARE ||
+    cursor.scannedBytes > budget.bytes * SPLIT_SHARE ||
+    items > MAX_ITEMS * SPLIT_SHARE;
+  return near ? "SplitRecommended" : null;
+}
+
 /** Reads one page.
  *
  *  A reactive query remembers where its page ended (in the transaction's journal), so that
@@ -99,7 +134,7 @@ export function readPage(store: Store, transaction: Transaction, request: PageRe
   const filters = query.operators.flatMap((part) => ("filter" in part ? [part.filter] : []));
   const rest = narrow(range, from, to);
   const wanted = to ? Infinity : request.pageSize;
-  const budget = to ? Infinity : (request.maximumRowsRead ?? MAX_ROWS_READ);
+  const budget = budgetOf(request);
   const cursor = transaction.track(
     new Cursor(store.statements, transaction.usage, rest, filters, wanted, budget),
   );
@@ -110,13 +145,12 @@ export function readPage(store: Store, transaction: Transaction, request: PageRe
     encodeCursor(fingerprint, { end: false, key: Buffer.from(key) });
   const reached = cursor.lastKey ?? (rest.descending ? rest.high : rest.low);
   const continueCursor = endCursor ?? (cursor.finished ? end : cursorAt(reached));
-  const middle = rows.length > 1 ? rows[Math.floor((rows.length - 1) / 2)] : undefined;
   transaction.journal = continueCursor;
   return {
     page: rows.map((row) => row.json),
     isDone: continueCursor === end,
     continueCursor,
-    splitCursor: middle ? cursorAt(middle.key) : null,
-    pageStatus: cursor.scanned > SPLIT_AFTER ? "SplitRecommended" : null,
+    splitCursor: cursor.middleKey ? cursorAt(cursor.middleKey) : null,
+    pageStatus: statusOf(cursor, budget, rows.length, to !== null),
   };
 }

@@ -1,7 +1,7 @@
 import { UserError } from "../failures.ts";
 import { type Json, present } from "../values/json.ts";
-import { above, encodeKey } from "../values/keys.ts";
-import type { Catalog, Index, Table } from "./catalog.ts";
+import { above, after, encodeKey } from "../values/keys.ts";
+import { BY_CREATION, type Catalog, type Index, type Table, keyOfId } from "./catalog.ts";
 import type { Filter } from "./filters.ts";
 
 /** The range of one index that a query asks for. */
@@ -78,6 +78,31 @@ function bounds(
   };
 }
 
+/** The system index on `_id`. Ids of a table grow with the number of their document, and so with its
+ *  creation time: the index by that has the same order, and a key of it for every id.
+ */
+function boundsById(catalog: Catalog, table: Table, range: RangeExpression[]) {
+  let { low, high }: { low: Buffer; high: Buffer } = EVERYTHING;
+  for (const { type, fieldPath, value } of range) {
+    if (fieldPath !== "_id") {
+      throw new UserError(`Tried to query index ${table.name}.by_id by ${fieldPath}: use "_id".`);
+    }
+    const id = catalog.ofId(value);
+    if (id?.table !== table) {
+      if (type === "Eq") return { low: EVERYTHING.low, high: EVERYTHING.low };
+      throw new UserError(
+        `Tried to query index ${table.name}.by_id with ${JSON.stringify(value)}, ` +
+          "which is no ID of this table.",
+      );
+    }
+    const key = keyOfId(id.document);
+    const [from, to] = [type === "Gt" ? after(key) : key, type === "Lt" ? key : after(key)];
+    if (type !== "Lt" && type !== "Lte" && Buffer.compare(from, low) > 0) low = from;
+    if (type !== "Gt" && type !== "Gte" && Buffer.compare(to, high) < 0) high = to;
+  }
+  return { low, high };
+}
+
 /** A table nobody has written to yet is known from now on, so that who found it empty can be
  *  told of its first document. */
 function tableNamed(catalog: Catalog, name: string): Table {
@@ -95,11 +120,16 @@ export function rangeOf(catalog: Catalog, query: SerializedQuery): IndexRange {
   }
   const descending = source.order === "desc";
   if (source.type === "FullTableScan") {
-    const index = tableNamed(catalog, source.tableName).indexes.get("by_creation_time")!;
+    const index = tableNamed(catalog, source.tableName).indexes.get(BY_CREATION)!;
     return { index: index.number, ...EVERYTHING, descending };
   }
   const [tableName, indexName] = source.indexName.split(".") as [string, string];
-  const index = tableNamed(catalog, tableName).indexes.get(indexName);
+  const table = tableNamed(catalog, tableName);
+  if (indexName === "by_id") {
+    const { number } = table.indexes.get(BY_CREATION)!;
+    return { index: number, ...boundsById(catalog, table, source.range), descending };
+  }
+  const index = table.indexes.get(indexName);
   if (!index) throw new UserError(`Index ${source.indexName} not found.`);
   return {
     index: index.number,

@@ -77,6 +77,13 @@ describe("documents", () => {
     await expect(add).rejects.toThrow("Value is too large (1.00 MiB > maximum size 1 MiB)");
   });
 
+  test("nested more than 16 levels deep are refused", async () => {
+    expect(await engine.run("mutation", "values:keepNested", { levels: 16 })).toHaveLength(32);
+    await expect(engine.run("mutation", "values:keepNested", { levels: 17 })).rejects.toThrow(
+      "Document is too nested (nested 17 levels deep > maximum nesting 16)",
+    );
+  });
+
   test("of every type are ordered as Convex orders types", async () => {
     const values: [string, unknown][] = [
       ["object", { a: 1 }],
@@ -93,6 +100,24 @@ describe("documents", () => {
     const names: string[] = await engine.run("query", "values:inOrder");
     const mine = values.map(([name]) => own(name));
     expect(names.filter((name) => mine.includes(name))).toEqual(mine.reverse());
+  });
+});
+
+describe("values", () => {
+  test("longer than 8192 items are no result, nor arguments", async () => {
+    const shapes = (items: number) => engine.run("query", "values:shapes", { items, levels: 1 });
+    expect((await shapes(8192)).list).toHaveLength(8192);
+    const message = "Array length is too long (8193 > maximum length 8192)";
+    await expect(shapes(8193)).rejects.toThrow(message);
+    const value = Array.from({ length: 8193 }, () => null);
+    await expect(engine.run("query", "values:echo", { value })).rejects.toThrow(message);
+  });
+
+  test("over 16 MiB are no arguments", async () => {
+    const value = "x".repeat((16 << 20) + 1);
+    await expect(engine.run("query", "values:echo", { value })).rejects.toThrow(
+      /Arguments for .* are too large \(actual: 16\D.*limit: 16 MiB\)/,
+    );
   });
 });
 
@@ -115,6 +140,17 @@ describe("queries", () => {
   test("take the newest in descending order", async () => {
     const notes = await engine.run("query", "notes:newest", { room, count: 2 });
     expect(notes.map((note: { rank: number }) => note.rank)).toEqual([4, 3]);
+  });
+
+  test("find documents by the index on their ids, in the order of their creation", async () => {
+    const ids = (await engine.run("query", "notes:inRoom", { room })).map(
+      (note: { _id: string }) => note._id,
+    );
+    const byId = (args: object) => engine.run("query", "notes:byId", args);
+    expect(await byId({ is: ids[3] })).toEqual([3]);
+    expect(await byId({ from: ids[0], to: ids[2] })).toEqual([1, 2]);
+    const value = await engine.run("mutation", "values:keep", { name: own("other"), value: null });
+    expect(await byId({ is: value })).toEqual([]);
   });
 
   test("filter what an index gives", async () => {
@@ -153,6 +189,25 @@ describe("queries", () => {
     await engine.run("mutation", "notes:addMany", { room: own("clear"), from: 0, count: 100 });
     await engine.run("mutation", "notes:clear", { room: own("clear") });
     expect(await engine.run("query", "notes:inRoom", { room: own("clear") })).toEqual([]);
+  });
+
+  test("know what they have used of their limits, and may lower them for a nested one", async () => {
+    const { failure, databaseQueries, functionsScheduled } = await engine.run(
+      "query",
+      "values:metered",
+    );
+    expect(failure).toContain("Too many reads in a single function execution (limit: ");
+    expect(databaseQueries.remaining).toBe(4096 - databaseQueries.used);
+    expect(functionsScheduled).toEqual({ used: 0, remaining: 1000 });
+  });
+
+  test("tell 256 lines of their log at most, and 4 KiB of each", async () => {
+    const { logLines } = await engine.call("query", "values:talkative", { lines: 300 });
+    expect(logLines).toHaveLength(256);
+    expect(logLines[0]).toMatch(/^\[LOG\] 'x+ \(truncated due to length\)$/);
+    expect(logLines.at(-1)).toBe(
+      "[ERROR] Log overflow (maximum 256). Remaining log lines omitted.",
+    );
   });
 
   test("see a clock that stands still", async () => {

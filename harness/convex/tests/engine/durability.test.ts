@@ -168,6 +168,34 @@ describe("the start is refused in one line", () => {
       `${IMPORTS} export const near = query({ handler: (ctx) => ctx.vectorSearch("a", "b", {}) });`,
       /^convex: near\.ts:5: vector search is not supported/,
     ],
+    [
+      "sign.ts",
+      `${IMPORTS} export const sign = mutation({ handler: (ctx) => ctx.auth.signJwt({}) });`,
+      /^convex: sign\.ts:5: auth\.signJwt is not supported/,
+    ],
+    [
+      "stamp.ts",
+      `${IMPORTS} export const stamp = mutation({
+         handler: (ctx) => ctx.db.insert("rows", { at: ctx.db.vars.commitTs }) });`,
+      /^convex: stamp\.ts:6: a commit timestamp \(db\.vars\.commitTs\) is not supported/,
+    ],
+    [
+      "since.ts",
+      `${IMPORTS} export const since = query({ args: { at: v.commitTs() }, handler: () => null });`,
+      /^convex: since:since: a commit timestamp \(v\.commitTs\(\)\) is not supported/,
+    ],
+    [
+      "schema.ts",
+      `${IMPORTS} export default defineSchema({ rows: defineTable({ text: v.string() })
+         .searchIndex("by_text", { searchField: "text", staged: true }) });`,
+      /^convex: schema\.ts: table "rows" has a searchIndex "by_text", which this engine does not/,
+    ],
+    [
+      "schema.ts",
+      `${IMPORTS} export default defineSchema({ rows: defineTable({ n: v.number() })
+         .index("by_id", ["n"]) });`,
+      /^convex: schema\.ts: table "rows" cannot name an index "by_id", because the name is reserved/,
+    ],
   ])("for a project that needs what the engine does not have: %s", async (file, code, expected) => {
     const { text } = await refusal({ functions: project({ [file]: code }) });
     expect(lines(text)).toEqual([expect.stringMatching(expected)]);

@@ -71,8 +71,8 @@ describe("the HTTP API", () => {
     expect([answer.status, (await answer.json()).code]).toEqual([400, "BadJsonBody"]);
   });
 
-  test("refuses a body over 16 MiB", async () => {
-    const answer = await post("/api/query", " ".repeat((16 << 20) + 1));
+  test("refuses a body over 32 MiB", async () => {
+    const answer = await post("/api/query", " ".repeat((32 << 20) + 1));
     expect(answer.status).toBe(413);
   });
 });

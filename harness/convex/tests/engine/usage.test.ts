@@ -6,10 +6,11 @@ import { type TestEngine, removeFolders, startEngine } from "./support.ts";
 const SMALL = {
   documentsRead: 3,
   bytesRead: 50,
-  rangesRead: 2,
+  databaseQueries: 2,
   documentsWritten: 3,
   bytesWritten: 50,
   functionsScheduled: 1,
+  scheduledFunctionArgsBytes: 100,
 };
 
 describe("a transaction's limits", () => {
@@ -19,11 +20,34 @@ describe("a transaction's limits", () => {
     ["ranges read", (usage: Usage) => usage.range(), 2, "reads"],
     ["documents written", (usage: Usage) => usage.write("{}"), 3, "writes"],
     ["bytes written", (usage: Usage) => usage.write("x".repeat(20)), 2, "bytes written"],
-    ["functions scheduled", (usage: Usage) => usage.schedule(), 1, "functions scheduled"],
   ])("stop it past the last of its %s", (_, use, allowed, named) => {
     const usage = new Usage(SMALL);
     for (let i = 0; i < allowed; i++) use(usage);
     expect(() => use(usage)).toThrow(`Too many ${named} in a single function execution (limit: `);
+  });
+
+  test("stop it past the last of what it schedules", () => {
+    const usage = new Usage(SMALL);
+    usage.schedule(1);
+    expect(() => usage.schedule(1)).toThrow(
+      "Too many functions scheduled by this mutation (limit: 1)",
+    );
+    expect(() => new Usage(SMALL).schedule(101)).toThrow(
+      "Too large total size of the arguments of scheduled functions from this mutation (limit: 100 bytes)",
+    );
+  });
+
+  test("are lower inside a call that asks for it, counted from where it began", () => {
+    const usage = new Usage(SMALL);
+    usage.read("{}");
+    const putBack = usage.narrow({ documentsRead: 1, documentsWritten: 99 });
+    usage.read("{}");
+    expect(() => usage.read("{}")).toThrow("Too many documents read");
+    putBack();
+    expect(usage.metrics()).toMatchObject({
+      documentsRead: { used: 3, remaining: 0 },
+      documentsWritten: { used: 0, remaining: 3 },
+    });
   });
 
   test("do not hold the engine's own", () => {
