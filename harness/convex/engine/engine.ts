@@ -119,9 +119,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const listeners: Listener[] = [await listen(port, context)];
   if (router) listeners.push(await listenSite(sitePort, context));
   const purging = setInterval(() => {
-    lane
-      .write(async () => requests.purge())
-      .catch((error: unknown) => log("warn", `old requests stay: ${messageOf(error)}`));
+    Promise.all([lane.write(async () => requests.purge()), scheduler.purge()]).catch(
+      (error: unknown) => log("warn", `old requests and jobs stay: ${messageOf(error)}`),
+    );
   }, PURGE_MS);
   log("info", `${registry.size} functions from ${options.functions}, data in ${options.database}`);
   return {

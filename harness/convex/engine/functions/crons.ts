@@ -1,6 +1,6 @@
 import { Cron } from "croner";
 import { StartError, UserError, messageOf } from "../failures.ts";
-import { CRON_JOBS, SCHEDULED } from "../storage/catalog.ts";
+import { CRON_JOBS, CRON_RUNS } from "../storage/catalog.ts";
 import type { Transaction } from "../storage/transaction.ts";
 import type { Fields, Json } from "../values/json.ts";
 import type { Registry } from "./registry.ts";
@@ -195,13 +195,14 @@ export class Crons {
     const next = timeToCome(schedule, identifier, due, now);
     const runs = this.#isRunning(transaction, kept.last ?? null);
     if (runs) log("warn", `cron job "${identifier}" skips its turn: its last run has not ended`);
-    const last = runs ? kept.last! : this.#scheduler.schedule(transaction, path, args, due);
+    const run = () => this.#scheduler.schedule(transaction, path, args, due, CRON_RUNS);
+    const last = runs ? kept.last! : run();
     this.#put(transaction, kept, { due: next, last });
     return next;
   }
 
   #isRunning(transaction: Transaction, last: Json): boolean {
-    const json = last === null ? null : transaction.get(last, SCHEDULED);
+    const json = last === null ? null : transaction.get(last);
     if (!json) return false;
     const { kind } = (JSON.parse(json) as { state: { kind: string } }).state;
     return kind === "pending" || kind === "inProgress";

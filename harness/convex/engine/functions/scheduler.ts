@@ -1,6 +1,6 @@
 import { UserError, messageOf } from "../failures.ts";
 import { log } from "../log.ts";
-import { SCHEDULED } from "../storage/catalog.ts";
+import { CRON_RUNS, SCHEDULED } from "../storage/catalog.ts";
 import type { Transaction } from "../storage/transaction.ts";
 import type { Fields, Json } from "../values/json.ts";
 import { sizeOf } from "../values/limits.ts";
@@ -18,11 +18,15 @@ import type { Runner } from "./runner.ts";
 /** `setTimeout` counts in 31 bits. */
 const LONGEST_SLEEP_MS = 2 ** 31 - 1;
 const BATCH = 64;
+/** Most that one purge removes of a kind. */
+const PURGED = 10_000;
 /** How long a stop waits for actions. */
 const GRACE_MS = 2_000;
 const KEPT_MS = 7 * 24 * 3600 * 1000;
 
-function byState(kind: string, limit: number, before?: number) {
+type Jobs = typeof SCHEDULED | typeof CRON_RUNS;
+
+function byState(table: Jobs, kind: string, limit: number, before?: number) {
   const upper =
     before === undefined
       ? []
@@ -30,7 +34,7 @@ function byState(kind: string, limit: number, before?: number) {
   return {
     source: {
       type: "IndexRange" as const,
-      indexName: `${SCHEDULED}.by_state_time`,
+      indexName: `${table}.by_state_time`,
       range: [{ type: "Eq" as const, fieldPath: "state.kind", value: kind }, ...upper],
       order: "asc" as const,
     },
@@ -38,17 +42,21 @@ function byState(kind: string, limit: number, before?: number) {
   };
 }
 
+/** The first jobs of both tables, in the order of their times. */
 function find(transaction: Transaction, kind: string, limit: number, before?: number): Fields[] {
-  const query = transaction.openQuery(byState(kind, limit, before));
   const found: Fields[] = [];
-  for (let row = transaction.next(query); row; row = transaction.next(query)) {
-    found.push(JSON.parse(row.json) as Fields);
+  for (const table of [SCHEDULED, CRON_RUNS] as const) {
+    const query = transaction.openQuery(byState(table, kind, limit, before));
+    for (let row = transaction.next(query); row; row = transaction.next(query)) {
+      found.push(JSON.parse(row.json) as Fields);
+    }
   }
-  return found;
+  found.sort((one, other) => (one.scheduledTime as number) - (other.scheduledTime as number));
+  return found.slice(0, limit);
 }
 
 function setState(transaction: Transaction, id: Json, state: Fields, completedTime?: number): void {
-  transaction.update("patch", id, SCHEDULED, (old) => ({
+  transaction.update("patch", id, undefined, (old) => ({
     ...old,
     state,
     ...(completedTime === undefined ? {} : { completedTime }),
@@ -81,20 +89,34 @@ export class Scheduler {
         const error = "The engine stopped while this action ran.";
         setState(transaction, job._id!, { kind: "failed", error }, Date.now());
       }
-      const old = Date.now() - KEPT_MS;
-      for (const kind of ["success", "failed", "canceled"]) {
-        for (const job of find(transaction, kind, 10_000, old)) transaction.remove(job._id!);
-      }
     });
+    await this.purge();
     this.wake();
   }
 
-  schedule(transaction: Transaction, path: string, args: Json, atMs: number): string {
+  /** Removes what ended long ago. */
+  async purge(): Promise<void> {
+    const old = Date.now() - KEPT_MS;
+    await this.#runner.transact((transaction) => {
+      for (const kind of ["success", "failed", "canceled"]) {
+        for (const job of find(transaction, kind, PURGED, old)) transaction.remove(job._id!);
+      }
+    });
+  }
+
+  /** @param table Where the job is kept. */
+  schedule(
+    transaction: Transaction,
+    path: string,
+    args: Json,
+    atMs: number,
+    table: Jobs = SCHEDULED,
+  ): string {
     const { path: name } = this.#registry.find(path, null, true);
     transaction.usage.schedule(sizeOf([args]));
     transaction.scheduled = true;
     const job = { name, args: [args], scheduledTime: atMs, state: { kind: "pending" } };
-    return transaction.insert(SCHEDULED, job, Date.now());
+    return transaction.insert(table, job, Date.now());
   }
 
   cancel(transaction: Transaction, id: Json): void {
@@ -171,7 +193,7 @@ export class Scheduler {
     if (kind !== "action") return;
     const ran = this.#runner.action(call).then(async (outcome) => {
       await this.#runner.transact((transaction) => {
-        const json = transaction.get(job._id!, SCHEDULED);
+        const json = transaction.get(job._id!);
         const state = json && (JSON.parse(json) as { state: { kind: string } }).state.kind;
         if (state === "inProgress") {
           setState(transaction, job._id!, stateAfter(outcome), Date.now());
@@ -183,7 +205,7 @@ export class Scheduler {
   }
 
   #isPending(transaction: Transaction, id: Json): boolean {
-    const json = transaction.get(id, SCHEDULED);
+    const json = transaction.get(id);
     return (
       json !== null && (JSON.parse(json) as { state: { kind: string } }).state.kind === "pending"
     );

@@ -33,13 +33,15 @@ export const SCHEDULED = "_scheduled_functions";
 
 export const CRON_JOBS = "_cron_jobs";
 
+/** Like `SCHEDULED`; apart from it, as functions do not see the runs of cron jobs on Convex. */
+export const CRON_RUNS = "_cron_runs";
+
+const JOB_INDEXES = [{ indexDescriptor: "by_state_time", fields: ["state.kind", "scheduledTime"] }];
+
 const SYSTEM_TABLES: TableSchema[] = [
-  {
-    tableName: SCHEDULED,
-    indexes: [{ indexDescriptor: "by_state_time", fields: ["state.kind", "scheduledTime"] }],
-    documentType: null,
-  },
+  { tableName: SCHEDULED, indexes: JOB_INDEXES, documentType: null },
   { tableName: CRON_JOBS, indexes: [], documentType: null },
+  { tableName: CRON_RUNS, indexes: JOB_INDEXES, documentType: null },
 ];
 
 export const BY_CREATION = "by_creation_time";

@@ -74,6 +74,8 @@ describe("cron jobs", () => {
     );
     expect(places.filter((place) => place === "slow")).toHaveLength(1);
     expect(places).not.toContain("hourly");
+    // As on Convex, functions do not find them among those that functions scheduled.
+    expect(await engine.run("query", "visits:scheduled")).toBe(0);
     await engine.stop();
   });
 
