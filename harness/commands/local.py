@@ -39,7 +39,10 @@ def simulated(context: typer.Context) -> None:
 
 
 def convex(context: typer.Context) -> None:
-    """The Convex engine: [--port P] [--db FILE]; the admin key is in the home's keys folder."""
+    """The Convex engine: [--functions DIR] [--port P] [--site-port P] [--db FILE].
+
+    The admin key is in the home's keys folder.
+    """
     from harness.keys import dev_key
     from harness.local.convex import admin_key, convex_command
     from harness.local.home import Home

@@ -41,9 +41,15 @@ function readArguments(): Record<string, string | undefined> {
         db: { type: "string" },
         export: { type: "string" },
         import: { type: "string" },
+        help: { type: "boolean" },
       },
     });
-    return values;
+    const { help, ...given } = values;
+    if (help) {
+      process.stdout.write(`${USAGE}\n`);
+      process.exit(0);
+    }
+    return given;
   } catch (error) {
     throw new StartError(`${messageOf(error)} (usage: ${USAGE})`);
   }

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
 import {
+  type JWTPayload,
   type JWTVerifyGetKey,
   createLocalJWKSet,
   createRemoteJWKSet,
@@ -29,8 +30,8 @@ interface Provider {
   audience: string | undefined;
   algorithms: string[];
   keys: JWTVerifyGetKey;
-  /** Claims beyond the standard ones become fields of the identity. */
-  custom: boolean;
+  /** Nested claims become fields of the identity with dotted names. */
+  flattened: boolean;
 }
 
 export interface VerifiedToken {
@@ -59,6 +60,9 @@ const STANDARD_CLAIMS: Record<string, string> = {
   updated_at: "updatedAt",
 };
 
+/** How soon keys are fetched again for a key id that they had not. */
+const REFETCH_MS = 1_000;
+
 const REGISTERED_CLAIMS = new Set(["iss", "sub", "aud", "exp", "nbf", "iat", "jti"]);
 
 /** Keys of a file, read again for a key id that it had not, so that they can be rotated. */
@@ -76,11 +80,15 @@ function keysOfFile(path: URL): JWTVerifyGetKey {
   };
 }
 
+function remoteKeys(address: string): JWTVerifyGetKey {
+  return createRemoteJWKSet(new URL(address), { cooldownDuration: REFETCH_MS });
+}
+
 /** Keys inline in a `data:` address or of a file, else fetched and kept, and fetched again for a
  *  new key id. */
 function keySet(address: string): JWTVerifyGetKey {
   if (address.startsWith("file:")) return keysOfFile(new URL(address));
-  if (!address.startsWith("data:")) return createRemoteJWKSet(new URL(address));
+  if (!address.startsWith("data:")) return remoteKeys(address);
   const [head, body] = [
     address.slice(0, address.indexOf(",")),
     address.slice(address.indexOf(",") + 1),
@@ -100,7 +108,7 @@ function discoveredKeys(issuer: string): JWTVerifyGetKey {
       const answer = await fetch(address);
       if (!answer.ok) throw new Error(`${address} answered ${answer.status}`);
       const { jwks_uri } = (await answer.json()) as { jwks_uri: string };
-      keys = createRemoteJWKSet(new URL(jwks_uri));
+      keys = remoteKeys(jwks_uri);
     }
     return keys(header, token);
   };
@@ -113,7 +121,7 @@ function providerOf(config: ProviderConfig): Provider {
       audience: config.applicationID,
       algorithms: [config.algorithm],
       keys: keySet(config.jwks),
-      custom: true,
+      flattened: true,
     };
   }
   const address = config.domain.includes("://") ? config.domain : `https://${config.domain}`;
@@ -123,11 +131,25 @@ function providerOf(config: ProviderConfig): Provider {
     audience: config.applicationID,
     algorithms: ["RS256", "ES256"],
     keys: discoveredKeys(plain),
-    custom: false,
+    flattened: false,
   };
 }
 
-function identityOf(claims: Record<string, unknown>, custom: boolean): Fields {
+function addClaim(identity: Fields, name: string, value: Json, flattened: boolean): void {
+  const nested = typeof value === "object" && value !== null && !Array.isArray(value);
+  if (!flattened || !nested) {
+    identity[name] = value;
+    return;
+  }
+  for (const [part, inner] of Object.entries(value)) {
+    addClaim(identity, `${name}.${part}`, inner, flattened);
+  }
+}
+
+/** What functions are told of a user: standard claims under Convex's names, others under theirs.
+ *  @see https://docs.convex.dev/auth/functions-auth
+ */
+function identityOf(claims: Record<string, unknown>, flattened: boolean): Fields {
   const identity: Fields = {
     tokenIdentifier: `${claims.iss as string}|${claims.sub as string}`,
     issuer: claims.iss as string,
@@ -137,7 +159,7 @@ function identityOf(claims: Record<string, unknown>, custom: boolean): Fields {
     if (value === null || value === undefined || REGISTERED_CLAIMS.has(claim)) continue;
     const field = STANDARD_CLAIMS[claim];
     if (field) identity[field] = value as Json;
-    else if (custom) identity[claim] = value as Json;
+    else addClaim(identity, claim, value as Json, flattened);
   }
   return identity;
 }
@@ -196,17 +218,23 @@ export class Authenticator {
     const refuse = (code: string, reason: string): never => {
       throw new RequestError(401, code, reason);
     };
-    let issuer: string | undefined;
+    let claims: JWTPayload;
     try {
-      issuer = decodeJwt(token).iss;
+      claims = decodeJwt(token);
     } catch {
       return refuse("InvalidAuthHeader", "Could not parse the token as a JWT.");
     }
-    const provider = this.#providers.find(({ issuers }) => issuers.includes(issuer ?? ""));
+    const audiences = [claims.aud ?? []].flat();
+    // An issuer may have several applications, each a provider of its own.
+    const provider = this.#providers.find(
+      ({ issuers, audience }) =>
+        issuers.includes(claims.iss ?? "") && (!audience || audiences.includes(audience)),
+    );
     if (!provider) {
       return refuse(
         "NoAuthProvider",
-        `No auth provider found matching the given token (issuer ${issuer}).`,
+        "No auth provider found matching the given token " +
+          `(issuer ${claims.iss}, audience ${audiences.join(", ") || "none"}).`,
       );
     }
     try {
@@ -217,7 +245,7 @@ export class Authenticator {
         requiredClaims: ["sub", "exp", "iss"],
         ...(provider.audience ? { audience: provider.audience } : {}),
       });
-      const identity = identityOf(payload, provider.custom);
+      const identity = identityOf(payload, provider.flattened);
       return { caller: { identity, admin: false }, expiresAt: payload.exp! * 1000 };
     } catch (error) {
       if (error instanceof errors.JWTExpired) return refuse("ExpiredToken", "Token expired");

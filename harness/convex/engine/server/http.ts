@@ -185,6 +185,11 @@ function answerText(response: ServerResponse, status: number, type: string, text
   response.end(text);
 }
 
+function answerPreflight(request: IncomingMessage, response: ServerResponse): void {
+  const asked = request.headers["access-control-request-headers"];
+  response.writeHead(204, asked ? { ...CORS, "access-control-allow-headers": asked } : CORS).end();
+}
+
 function answerJson(response: ServerResponse, status: number, text: string): void {
   answerText(response, status, "application/json", text);
 }
@@ -195,7 +200,7 @@ async function route(
   response: ServerResponse,
 ): Promise<void> {
   const url = new URL(request.url ?? "/", "http://engine");
-  if (request.method === "OPTIONS") return answerText(response, 204, "text/plain", "");
+  if (request.method === "OPTIONS") return answerPreflight(request, response);
   switch (url.pathname) {
     case "/":
     case "/version":

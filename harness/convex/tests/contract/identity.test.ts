@@ -37,6 +37,21 @@ describe("identity over the socket", () => {
     expect(watched.map(({ seen }) => seen.at(-1).subject)).toEqual(names);
   });
 
+  test("stays with a token that is renewed before its end, and is never nobody's", async ({
+    skip,
+  }) => {
+    skip(REMOTE, OWN_KEYS);
+    const client = connect(engine.url);
+    let given = 0;
+    client.setAuth(async () => {
+      given++;
+      return token({ subject: `user_${given}`, expiresAt: "3s" });
+    });
+    const { seen } = watch(client, "people:whoami", {});
+    await eventually(() => given >= 3 && seen.at(-1)?.subject === `user_${given}`);
+    expect(seen).not.toContain(null);
+  });
+
   test("ends with a token that is not renewed", async ({ skip }) => {
     skip(REMOTE, OWN_KEYS);
     const client = connect(engine.url);
