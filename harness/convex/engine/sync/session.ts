@@ -24,6 +24,9 @@ export interface SessionContext {
 /** More than this unsent, and a client gets no updates until it has read. */
 const MAX_UNSENT_BYTES = 1 << 20;
 
+/** More than this unanswered, and no more is read of a client's messages until half are done. */
+const MAX_PENDING = 256;
+
 type MessageOf<T extends ClientMessage["type"]> = Extract<ClientMessage, { type: T }>;
 
 /** One WebSocket of a client: its queries, its identity and what it has seen.
@@ -42,6 +45,7 @@ export class Session {
   #handled: Promise<void> = Promise.resolve();
   #sending: Promise<void> = Promise.resolve();
   #unsent = 0;
+  #pending = 0;
   #refreshing = false;
   #owesTransition = false;
   #expiry: NodeJS.Timeout | undefined;
@@ -53,9 +57,20 @@ export class Session {
   }
 
   receive(text: string): void {
+    this.#begin();
     this.#handled = this.#handled
       .then(() => this.#handle(JSON.parse(text) as ClientMessage))
-      .catch((error: unknown) => this.#fail(messageOf(error)));
+      .catch((error: unknown) => this.#fail(messageOf(error)))
+      .finally(() => this.#done());
+  }
+
+  /** Actions do not count: they may wait for what the same client sends later. */
+  #begin(): void {
+    if (++this.#pending === MAX_PENDING) this.#socket.pause();
+  }
+
+  #done(): void {
+    if (--this.#pending === MAX_PENDING / 2) this.#socket.resume();
   }
 
   ping(): void {
@@ -209,6 +224,7 @@ export class Session {
       this.#owesTransition = true;
       this.#refresh();
     };
+    this.#begin();
     runner
       .mutation(call, {
         earlier: () => requests.find(this.#sessionId, message.requestId),
@@ -218,7 +234,8 @@ export class Session {
       .then((outcome) => {
         if (!outcome.ok) answer(outcome);
       })
-      .catch((error: unknown) => this.#fail(messageOf(error)));
+      .catch((error: unknown) => this.#fail(messageOf(error)))
+      .finally(() => this.#done());
   }
 
   async #runAction(message: MessageOf<"Mutation" | "Action">): Promise<void> {
