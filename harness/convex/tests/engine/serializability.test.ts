@@ -2,11 +2,12 @@ import { ConvexClient, ConvexHttpClient } from "convex/browser";
 import { makeFunctionReference } from "convex/server";
 import fc from "fast-check";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import WebSocket from "ws";
 import type { Access, Observed } from "./fixtures/model/registers.ts";
 import { type Recorded, violationOf } from "./history.ts";
-import { type TestEngine, removeFolders, startEngine } from "./support.ts";
+import { type TestEngine, eventually, removeFolders, startEngine } from "./support.ts";
 
 /** Random transactions of several clients at once, over real sockets. */
 
@@ -94,11 +95,12 @@ async function work(
 }
 
 /** Notes each state a subscriber is told: none is older than the one before. */
-function watch(socket: ConvexClient, name: string, scope: string, history: Recorded[]): () => void {
+function watch(socket: ConvexClient, name: string, scope: string, history: Recorded[]) {
   const began = performance.now();
   let before: Recorded | null = null;
+  let latest: Observed = {};
   let count = 0;
-  return socket.onUpdate(look, { scope, accesses: everything }, (seen) => {
+  const stop = socket.onUpdate(look, { scope, accesses: everything }, (seen) => {
     const told: Recorded = {
       name: `${name}.${count++}`,
       began,
@@ -109,7 +111,9 @@ function watch(socket: ConvexClient, name: string, scope: string, history: Recor
     };
     history.push(told);
     before = told;
+    latest = seen;
   });
+  return { told: () => latest, stop };
 }
 
 test("what clients see at once fits an order that agrees with real time", async () => {
@@ -128,8 +132,13 @@ test("what clients see at once fits an order that agrees with real time", async 
         await Promise.all(
           plans.map((steps, at) => work(clients[at]!, `client ${at}`, scope, steps, history)),
         );
-        for (const stop of watching) stop();
         expect(violationOf(history)).toBeNull();
+        const last = await clients.at(-1)!.query(look, { scope, accesses: everything });
+        for (const { told, stop } of watching) {
+          // Nobody is left behind with a state of the past.
+          await eventually(told, (seen) => isDeepStrictEqual(seen, last));
+          stop();
+        }
       },
     ),
     { numRuns: 12, endOnFailure: true },
