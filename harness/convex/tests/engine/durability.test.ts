@@ -186,6 +186,13 @@ describe("the start is refused in one line", () => {
     expect(lines(text)).toEqual([expect.stringMatching(/^convex: CONVEX_ADMIN_KEY is not set/)]);
   });
 
+  test("for a way of syncing that is none", async () => {
+    const environment = { ...ENVIRONMENT, HARNESS_SQLITE_SYNCHRONOUS: "OFF" };
+    const { code, text } = await refusal({ environment });
+    expect(code).toBe(2);
+    expect(lines(text)).toEqual(["convex: HARNESS_SQLITE_SYNCHRONOUS is OFF: give FULL or NORMAL"]);
+  });
+
   test("for a port in use", async () => {
     const engine = await startEngine();
     const { text } = await refusal({ port: Number(new URL(engine.url).port) });
