@@ -11,11 +11,13 @@ import typer
 from harness.errors import HarnessError
 
 # Each is a module whose `run` takes a folder and the kills, and answers figures and a verdict.
-TARGETS = {"engine": "loadtest.chaos.engine.target"}
+TARGETS = {"engine": "loadtest.chaos.engine.target", "convex": "loadtest.chaos.convex.target"}
 
 
 def chaos(
-    target: Annotated[str, typer.Option(help="What is killed; there is: engine.")] = "engine",
+    target: Annotated[
+        str, typer.Option(help="What is killed; there are: engine, convex.")
+    ] = "engine",
     kills: Annotated[int, typer.Option(min=1, help="How many kills.")] = 100,
     seed: Annotated[int, typer.Option(help="Seed of their instants and victims.")] = 0,
     keep_in: Annotated[

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -112,6 +112,27 @@ async def carry_out(
         killed()
     await _all_up(victims)
     return done
+
+
+def recoveries_ms(signs: Iterable[float], kills: Sequence[Killed]) -> list[float]:
+    """From each kill to the first sign of life after the restart.
+
+    Kills whose victims gave no sign before the next one are left out.
+
+    Args:
+        signs: when there was one, in seconds since the epoch.
+        kills: in their order.
+    """
+    times = iter(sorted(signs))
+    sign = next(times, None)
+    found = []
+    ends = [kill.at for kill in kills[1:]] + [float("inf")]
+    for kill, end in zip(kills, ends, strict=True):
+        while sign is not None and sign < kill.restarted_at:
+            sign = next(times, None)
+        if sign is not None and sign < end:
+            found.append((sign - kill.at) * 1000)
+    return found
 
 
 async def _all_up(victims: Mapping[str, Victim]) -> None:

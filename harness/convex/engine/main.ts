@@ -4,6 +4,7 @@ import { type EngineOptions, startEngine } from "./engine.ts";
 import { StartError, messageOf } from "./failures.ts";
 import { log } from "./log.ts";
 import type { Synchronous } from "./storage/database.ts";
+import { isOfSqlite, refusalOf } from "./storage/integrity.ts";
 import { exportTables, importTables } from "./storage/jsonl.ts";
 
 /** `node engine/main.ts --functions DIR --port P --db FILE [--site-port P]`; or, for a database that
@@ -81,6 +82,14 @@ function readOptions(values: Record<string, string | undefined>): EngineOptions 
 
 async function main(): Promise<void> {
   const values = readArguments();
+  try {
+    await perform(values);
+  } catch (error) {
+    throw isOfSqlite(error) ? refusalOf(databaseOf(values), error) : error;
+  }
+}
+
+async function perform(values: Record<string, string | undefined>): Promise<void> {
   if (values.export) {
     const count = exportTables(databaseOf(values), resolve(values.export));
     process.stdout.write(`exported ${count} documents to ${values.export}\n`);

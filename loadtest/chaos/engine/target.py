@@ -15,9 +15,9 @@ from harness.local.part import Part, PartSpec
 from harness.local.ports import free_port
 from loadtest.chaos.engine.app import ENGINE_ENV, LOG_ENV, PATH
 from loadtest.chaos.engine.load import Accepted, Load
-from loadtest.chaos.engine.verdict import Kept, Verdict, judge, look_up, recoveries_ms
-from loadtest.chaos.engine.witness import Reader
-from loadtest.chaos.kills import Victim, carry_out, plan
+from loadtest.chaos.engine.verdict import Kept, Verdict, judge, look_up
+from loadtest.chaos.engine.witness import Call, Reader
+from loadtest.chaos.kills import Victim, carry_out, plan, recoveries_ms
 from loadtest.histogram import percentiles
 
 HOST = "127.0.0.1"
@@ -63,7 +63,7 @@ async def run(
             loading.cancel()
         verdict = await _judge(load, engine.spec.url)
         crashes = engine.restarts + app.restarts
-    recovered = recoveries_ms(load.seen, [(each.at, each.restarted_at) for each in done])
+    recovered = recoveries_ms((each.at for each in load.seen if isinstance(each, Call)), done)
     figures = _figures(kills, load, verdict, crashes, recovered)
     return figures, verdict.broken or crashes > 0
 

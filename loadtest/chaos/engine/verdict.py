@@ -89,25 +89,6 @@ def judge(seen: Sequence[Seen], kept: Sequence[Kept]) -> Verdict:
     )
 
 
-def recoveries_ms(seen: Iterable[Seen], kills: Sequence[tuple[float, float]]) -> list[float]:
-    """From each kill to the first call after the restart; those met by the next kill are left out.
-
-    Args:
-        seen: in the order it was written.
-        kills: when each was done, and when its victims were started again.
-    """
-    calls = iter(sorted(item.at for item in seen if isinstance(item, Call)))
-    call = next(calls, None)
-    found = []
-    ends = [at for at, _ in kills[1:]] + [float("inf")]
-    for (at, restarted_at), end in zip(kills, ends, strict=True):
-        while call is not None and call < restarted_at:
-            call = next(calls, None)
-        if call is not None and call < end:
-            found.append((call - at) * 1000)
-    return found
-
-
 def _told(seen: Sequence[Seen]) -> Iterable[Told]:
     return (item for item in seen if isinstance(item, Told))
 

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from loadtest.chaos.engine.load import Accepted
-from loadtest.chaos.engine.verdict import Kept, Verdict, judge, recoveries_ms
+from loadtest.chaos.engine.verdict import Kept, Verdict, judge
 from loadtest.chaos.engine.witness import Call, Log, Ran, Reader, Told
 
 NOTHING = Verdict(lost=0, stuck=0, duplicated=0, reran=0, early=0)
@@ -87,13 +87,6 @@ def test_a_sleep_that_ends_before_its_time_is_early():
         Told("e", "r", "k"),
     ]
     assert judge(seen, [kept(sleeper)]).early == 1
-
-
-def test_recovery_is_from_a_kill_to_the_first_call_after_the_restart():
-    calls = [Call(str(at), at, "r", frozenset()) for at in (1.0, 2.05, 2.5, 4.5)]
-    kills = [(2.0, 2.1), (3.0, 3.1), (4.0, 4.1)]
-    # Nothing was called between the second kill and the third.
-    assert recoveries_ms(calls, kills) == pytest.approx([500.0, 500.0])
 
 
 def test_what_the_app_saw_is_read_as_it_grows_and_a_torn_line_is_left(tmp_path):

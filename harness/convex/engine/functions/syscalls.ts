@@ -1,4 +1,5 @@
 import { CarriedError, UserError, messageOf } from "../failures.ts";
+import { endIfDamaged } from "../storage/integrity.ts";
 import type { SerializedQuery } from "../storage/range.ts";
 import type { Transaction } from "../storage/transaction.ts";
 import type { Limits } from "../storage/usage.ts";
@@ -234,6 +235,7 @@ async function asyncSyscall(operation: string, argsText: string): Promise<string
     const known = metadata(operation, invocation);
     if (known !== undefined) return JSON.stringify(known);
   } catch (error) {
+    endIfDamaged(error); // before the function can catch it
     // The package reads `data` off what is thrown here to rebuild a ConvexError.
     if (error instanceof CarriedError) throw error;
     throw new Error(messageOf(error));

@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { StartError } from "../failures.ts";
+import { checkPages, checkTables, refusalOf } from "./integrity.ts";
 
 /** The file on disk. Documents live in one table, the entries of all indexes in another,
  *  ordered by (index, key). */
@@ -20,17 +21,11 @@ const LAYOUT = `
     answer TEXT NOT NULL, PRIMARY KEY(session, request)) WITHOUT ROWID;
   CREATE INDEX requests_by_age ON requests(at);
 `;
+const TABLES = [...LAYOUT.matchAll(/CREATE TABLE (\w+)/g)].map((found) => found[1]!);
 
 /** FULL: what a client has been told survives the machine (see `WalSync`). NORMAL: it
  *  survives the process, and the machine may lose the last commits when it stops. */
 export type Synchronous = "FULL" | "NORMAL";
-
-function refuseUnreadable(path: string, error: unknown): never {
-  const reason = error instanceof Error ? error.message : String(error);
-  throw new StartError(
-    `the database ${path} cannot be used (${reason}): give another --db FILE or restore a backup`,
-  );
-}
 
 function prepareLayout(sqlite: DatabaseSync, path: string): void {
   const { user_version: found } = sqlite.prepare("PRAGMA user_version").get() as {
@@ -42,13 +37,14 @@ function prepareLayout(sqlite: DatabaseSync, path: string): void {
         `${DATABASE_VERSION}: update the engine or give another --db FILE`,
     );
   }
-  if (found === DATABASE_VERSION) return;
+  checkTables(sqlite, path, found ? TABLES : []);
+  if (found === DATABASE_VERSION) return checkPages(sqlite, path);
   sqlite.exec(`BEGIN; ${LAYOUT} PRAGMA user_version = ${DATABASE_VERSION}; COMMIT;`);
 }
 
 /** Opens (or makes) the database file.
  *
- *  @throws StartError if the file is no database or a newer engine's.
+ *  @throws StartError if the file is no database, damaged, or another or a newer program's.
  */
 export function openSqlite(path: string): DatabaseSync {
   let sqlite: DatabaseSync;
@@ -64,8 +60,7 @@ export function openSqlite(path: string): DatabaseSync {
     `);
     prepareLayout(sqlite, path);
   } catch (error) {
-    if (error instanceof StartError) throw error;
-    refuseUnreadable(path, error);
+    throw refusalOf(path, error);
   }
   return sqlite;
 }

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { messageOf } from "../failures.ts";
 import { log } from "../log.ts";
+import { endIfDamaged } from "./integrity.ts";
 import type { WalSync } from "./walsync.ts";
 
 /** The one lane in which all transactions run, one after another.
@@ -52,6 +53,7 @@ export class Lane {
           const value = await job();
           this.#whenSettled(() => resolve(value));
         } catch (error) {
+          endIfDamaged(error);
           reject(error as Error);
         }
       });
@@ -90,6 +92,7 @@ export class Lane {
       this.#release.run();
       return value;
     } catch (error) {
+      endIfDamaged(error);
       this.#undo.run();
       this.#release.run();
       throw error;
@@ -151,6 +154,7 @@ export class Lane {
       this.#commit.run();
       this.#sync?.committed();
     } catch (error) {
+      endIfDamaged(error);
       if (this.#sqlite.isTransaction) this.#sqlite.exec("ROLLBACK");
       for (const write of batch) write.failed(error);
       return;

@@ -1,4 +1,3 @@
-import { DatabaseSync } from "node:sqlite";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -201,35 +200,6 @@ describe("the start is refused in one line", () => {
     expect(lines(text)).toEqual([expect.stringMatching(expected)]);
   });
 
-  test("for a database of a newer engine", async () => {
-    const folder = temporaryFolder();
-    const sqlite = new DatabaseSync(join(folder, "convex.db"));
-    sqlite.exec("PRAGMA user_version = 99");
-    sqlite.close();
-    const { code, text } = await refusal({ folder });
-    expect(code).toBe(2);
-    expect(lines(text)).toEqual([
-      expect.stringMatching(/has schema version 99, this engine knows up to 1: update the engine/),
-    ]);
-  });
-
-  test("for a file that is no database", async () => {
-    const folder = temporaryFolder();
-    writeFileSync(join(folder, "convex.db"), "this is not a database, and long enough to be read");
-    const { code, text } = await refusal({ folder });
-    expect(code).toBe(2);
-    expect(lines(text)).toEqual([
-      expect.stringMatching(/cannot be used \(file is not a database\)/),
-    ]);
-  });
-
-  test("for a database in use", async () => {
-    const engine = await startEngine();
-    const { text } = await refusal({ folder: engine.folder });
-    await engine.stop();
-    expect(lines(text)).toEqual([expect.stringMatching(/cannot be used \(database is locked\)/)]);
-  });
-
   test("for a variable that auth.config.ts misses", async () => {
     const { CLERK_ISSUER: _, ...environment } = ENVIRONMENT;
     const { text } = await refusal({ environment });
@@ -242,6 +212,13 @@ describe("the start is refused in one line", () => {
     const { CONVEX_ADMIN_KEY: _, ...environment } = ENVIRONMENT;
     const { text } = await refusal({ environment });
     expect(lines(text)).toEqual([expect.stringMatching(/^convex: CONVEX_ADMIN_KEY is not set/)]);
+  });
+
+  test("for a way of syncing that is none", async () => {
+    const environment = { ...ENVIRONMENT, HARNESS_SQLITE_SYNCHRONOUS: "OFF" };
+    const { code, text } = await refusal({ environment });
+    expect(code).toBe(2);
+    expect(lines(text)).toEqual(["convex: HARNESS_SQLITE_SYNCHRONOUS is OFF: give FULL or NORMAL"]);
   });
 
   test("for a port in use", async () => {

@@ -99,12 +99,32 @@ export class TestEngine extends Deployment {
   readonly siteUrl: string | null;
   readonly folder: string;
   readonly #process: ChildProcess;
+  readonly #log: string[];
 
-  constructor(url: string, siteUrl: string | null, folder: string, process: ChildProcess) {
+  constructor(
+    url: string,
+    siteUrl: string | null,
+    folder: string,
+    process: ChildProcess,
+    log: string[],
+  ) {
     super(url, ADMIN_KEY);
     this.siteUrl = siteUrl;
     this.folder = folder;
     this.#process = process;
+    this.#log = log;
+  }
+
+  /** Waits for the end of an engine that nobody stops; answers its code. */
+  async ended(): Promise<number | null> {
+    const { exitCode } = this.#process;
+    if (exitCode !== null) return exitCode;
+    return new Promise((resolve) => this.#process.once("close", resolve));
+  }
+
+  /** What it wrote to its log. */
+  get log(): string {
+    return this.#log.join("");
   }
 
   /** Ends the process, at once or as a supervisor would, and waits for it. */
@@ -148,17 +168,17 @@ function spawnEngine(options: StartOptions, folder: string): ChildProcess {
 export async function startEngine(options: StartOptions = {}): Promise<TestEngine> {
   const folder = options.folder ?? temporaryFolder();
   const child = spawnEngine(options, folder);
-  let errors = "";
-  child.stderr!.on("data", (data: Buffer) => (errors += data.toString()));
+  const log: string[] = [];
+  child.stderr!.on("data", (data: Buffer) => log.push(data.toString()));
   let siteUrl: string | null = null;
   for await (const line of createInterface({ input: child.stdout! })) {
     siteUrl ??= /^HTTP actions at (http:\S+)$/.exec(line)?.[1] ?? null;
     const url = /^convex listening on (http:\S+)$/.exec(line)?.[1];
     if (!url) continue;
     child.stdout!.resume();
-    return new TestEngine(url, siteUrl, folder, child);
+    return new TestEngine(url, siteUrl, folder, child, log);
   }
-  throw new Error(`the engine did not start: ${errors}`);
+  throw new Error(`the engine did not start: ${log.join("")}`);
 }
 
 /** Starts an engine that is to refuse, and answers how it ended. */

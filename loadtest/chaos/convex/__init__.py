@@ -1,0 +1,1 @@
+"""The target `convex`: the local Convex engine and the unmodified npm clients."""
