@@ -5,7 +5,7 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.local.home import Home
 
-_ROOM = Path(__file__).parents[1] / "convex"
+CONVEX_ROOM = Path(__file__).parents[1] / "convex"
 _KEY_NAME = "convex-admin"
 
 
@@ -30,26 +30,40 @@ def admin_key(home: Home) -> str:
     return home.secret(_KEY_NAME)
 
 
-def convex_command(database: Path, port: int) -> list[str]:
-    """The command that serves this project's functions on 127.0.0.1.
+def convex_command(
+    database: Path, port: int, functions: Path = CONVEX_ROOM / "functions"
+) -> list[str]:
+    """The command that serves a project's functions on 127.0.0.1.
 
     Args:
         database: the SQLite file.
         port: where to listen.
+        functions: the project's folder; default: this project's.
 
     Raises:
         HarnessError: Node or the room's packages are missing.
     """
-    if not (_ROOM / "node_modules").is_dir():
-        raise HarnessError(f"{_ROOM} has no node_modules", "Run `make setup`")
+    return script_command(
+        "engine/main.ts",
+        *("--functions", str(functions), "--port", str(port), "--db", str(database)),
+    )
+
+
+def script_command(script: str, *arguments: str) -> list[str]:
+    """The command that runs a script of the TypeScript room.
+
+    Args:
+        script: its path inside of the room.
+        arguments: what it is given.
+
+    Raises:
+        HarnessError: Node or the room's packages are missing.
+    """
+    if not (CONVEX_ROOM / "node_modules").is_dir():
+        raise HarnessError(f"{CONVEX_ROOM} has no node_modules", "Run `make setup`")
     return [
         node(),
         "--disable-warning=ExperimentalWarning",
-        str(_ROOM / "engine" / "main.ts"),
-        "--functions",
-        str(_ROOM / "functions"),
-        "--port",
-        str(port),
-        "--db",
-        str(database),
+        str(CONVEX_ROOM / script),
+        *arguments,
     ]
