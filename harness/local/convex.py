@@ -5,7 +5,8 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.local.home import Home
 
-CONVEX_ROOM = Path(__file__).parents[1] / "convex"
+ROOM = Path(__file__).parents[1] / "convex"
+_FUNCTIONS = ROOM / "functions"
 _KEY_NAME = "convex-admin"
 
 
@@ -30,15 +31,13 @@ def admin_key(home: Home) -> str:
     return home.secret(_KEY_NAME)
 
 
-def convex_command(
-    database: Path, port: int, functions: Path = CONVEX_ROOM / "functions"
-) -> list[str]:
+def convex_command(database: Path, port: int, functions: Path = _FUNCTIONS) -> list[str]:
     """The command that serves a project's functions on 127.0.0.1.
 
     Args:
         database: the SQLite file.
         port: where to listen.
-        functions: the project's folder; default: this project's.
+        functions: the project's folder of them; this project's own unless given.
 
     Raises:
         HarnessError: Node or the room's packages are missing.
@@ -59,11 +58,11 @@ def script_command(script: str, *arguments: str) -> list[str]:
     Raises:
         HarnessError: Node or the room's packages are missing.
     """
-    if not (CONVEX_ROOM / "node_modules").is_dir():
-        raise HarnessError(f"{CONVEX_ROOM} has no node_modules", "Run `make setup`")
+    if not (ROOM / "node_modules").is_dir():
+        raise HarnessError(f"{ROOM} has no node_modules", "Run `make setup`")
     return [
         node(),
         "--disable-warning=ExperimentalWarning",
-        str(CONVEX_ROOM / script),
+        str(ROOM / script),
         *arguments,
     ]

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import httpx
 
-from harness.local.convex import CONVEX_ROOM, convex_command, script_command
+from harness.local.convex import ROOM, convex_command, script_command
 from harness.local.part import Part, PartSpec
 from harness.local.ports import free_port
 
 HOST = "127.0.0.1"
-PROJECT = CONVEX_ROOM / "bench" / "project"
+PROJECT = ROOM / "bench" / "project"
 ADMIN_KEY = {"CONVEX_ADMIN_KEY": "bench"}  # of an engine that lives as long as the bench
 
 
