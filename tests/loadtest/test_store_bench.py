@@ -31,7 +31,7 @@ async def test_every_size_is_measured_and_the_largest_is_meant_where_none_is_nam
     ratio = found["reads_per_s_1k"].value / found["reads_per_s_100"].value
     assert found["reads_per_s_largest_over_smallest"].value == pytest.approx(ratio)
     # A pushed result may bring several writes, but every write is seen.
-    assert found["seen_p95_ms_3"].n == SMALL.rate * SMALL.seconds
+    assert found["seen_p95_ms_3_1k"].n == SMALL.rate * SMALL.seconds
     assert found["push_p95_ms_3"] == found["push_p95_ms_3_1k"]
     for size in ("100", "1k"):
         assert found[f"start_ms_{size}"].value > 0

@@ -10,13 +10,12 @@ import httpx
 
 from evals.figures import Figure, figure
 from harness.local.part import Part
-from harness.local.process import group_memory_mb
 from loadtest.bench.names import short
 from loadtest.bench.store.double import compare_with_double
 from loadtest.bench.store.filling import filled, imported
 from loadtest.bench.store.rates import measure_rates
 from loadtest.bench.store.scripts import Generator
-from loadtest.bench.store.servers import floor_part
+from loadtest.bench.store.servers import floor_part, memory_mb
 from loadtest.histogram import percentiles
 
 Say = Callable[[str], None]
@@ -70,8 +69,9 @@ async def bench_store(folder: Path, sizes: Sizes, *, say: Say) -> dict[str, Figu
         say: takes a line of progress.
 
     Returns:
-        The figures by name. Those of a number of documents end with it; of mutations and pushes
-        the largest is meant where none is named. `floor_…` is a server that does nothing.
+        The figures by name. Those of a number of documents end with it; of mutations over HTTP and
+        of pushes the largest is meant where none is named. `push_…` begins with a write's commit,
+        `seen_…` when it was sent. `floor_…` is a server that does nothing.
 
     Raises:
         HarnessError: a process did not start, or a call failed.
@@ -87,8 +87,7 @@ async def bench_store(folder: Path, sizes: Sizes, *, say: Say) -> dict[str, Figu
         )
         for size, part in bench.engines.items():
             figures |= await _pushes(bench.generator, part, size, sizes, say)
-            memory_mb = group_memory_mb({part.pid} if part.pid else set())
-            figures[f"memory_mb_{short(size)}"] = figure(memory_mb, "MB", size)
+            figures[f"memory_mb_{short(size)}"] = figure(memory_mb(part), "MB", size)
         say("starts")
         for size, part in bench.engines.items():
             figures[f"start_ms_{short(size)}"] = await _start(part, sizes.starts)
@@ -105,7 +104,7 @@ async def bench_store(folder: Path, sizes: Sizes, *, say: Say) -> dict[str, Figu
 async def _pushes(
     generator: Generator, part: Part, size: int, sizes: Sizes, say: Say
 ) -> dict[str, Figure]:
-    figures = {}
+    figures: dict[str, Figure] = {}
     for count in sizes.subscriptions:
         say(f"{sizes.rate} writes a second past {count} subscriptions at {size:,} documents")
         found = await generator.ask(
@@ -115,12 +114,17 @@ async def _pushes(
             rate=sizes.rate,
             seconds=sizes.seconds,
         )
-        for name, values in (("push", found["pushed"]), ("seen", found["seen"])):
-            for quantile, value in zip((50, 95), percentiles(values, 50, 95), strict=True):
-                key = f"{name}_p{quantile}_ms_{count}"
-                figures[f"{key}_{short(size)}"] = figure(value, "ms", len(values))
-                if size == max(sizes.documents):
-                    figures[key] = figures[f"{key}_{short(size)}"]
+        pushed, seen = found["pushed"], found["seen"]
+        p50, p95 = percentiles(pushed, 50, 95)
+        (seen95,) = percentiles(seen, 95)
+        name = f"{count}_{short(size)}"
+        figures |= {
+            f"push_p50_ms_{name}": figure(p50, "ms", len(pushed)),
+            f"push_p95_ms_{name}": figure(p95, "ms", len(pushed)),
+            f"seen_p95_ms_{name}": figure(seen95, "ms", len(seen)),
+        }
+        if size == max(sizes.documents):
+            figures[f"push_p95_ms_{count}"] = figures[f"push_p95_ms_{name}"]
     return figures
 
 

@@ -10,7 +10,7 @@ from evals.figures import Figure, figure
 from harness.local.part import Part
 from loadtest.bench.names import short
 from loadtest.bench.store.scripts import Generator, run_script
-from loadtest.bench.store.servers import database, database_mb, engine_part
+from loadtest.bench.store.servers import cpu_s, database, database_mb, engine_part
 
 
 async def imported(
@@ -48,7 +48,12 @@ async def filled(
     part = engine_part("filled", folder, client)
     try:
         await part.start()
+        before_s = cpu_s(part)
         answer = await generator.ask("fill", url=part.spec.url, documents=documents)
+        taken_s = cpu_s(part) - before_s
     finally:
         await part.stop()
-    return {f"seed_s_{short(documents)}": figure(answer["seconds"], "s", documents)}
+    return {
+        f"seed_s_{short(documents)}": figure(answer["seconds"], "s", documents),
+        f"seed_cpu_s_{short(documents)}": figure(taken_s, "s", documents),
+    }

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from evals.figures import Figure, figure
 from harness.local.part import Part
-from harness.local.process import group_cpu_s
 from loadtest.bench.names import short
 from loadtest.bench.store.scripts import Generator
+from loadtest.bench.store.servers import cpu_s
 
 MANY = 16  # clients
 Say = Callable[[str], None]
@@ -51,8 +51,8 @@ class Rate:
     """What the blocks of one measure found on one server."""
 
     per_s: list[float] = field(default_factory=list)
+    cpu_us: list[float] = field(default_factory=list)
     calls: int = 0
-    cpu_s: float = 0.0
 
     @property
     def median(self) -> Figure:
@@ -62,7 +62,7 @@ class Rate:
     @property
     def cpu(self) -> Figure:
         """Processor time of the server a call."""
-        return figure(self.cpu_s * 1e6 / self.calls, "µs", self.calls)
+        return figure(statistics.median(self.cpu_us), "µs", self.calls)
 
 
 async def measure_rates(
@@ -88,7 +88,7 @@ async def measure_rates(
 
     async def block(measure: Measure, size: int, part: Part) -> None:
         rate = found.setdefault((measure.name, size), Rate())
-        before_s = _cpu_s(part)
+        before_s = cpu_s(part)
         answer = await generator.ask(
             "rate",
             url=part.spec.url,
@@ -98,7 +98,7 @@ async def measure_rates(
             seconds=block_s,
             documents=size,
         )
-        rate.cpu_s += _cpu_s(part) - before_s
+        rate.cpu_us.append((cpu_s(part) - before_s) * 1e6 / answer["calls"])
         rate.calls += answer["calls"]
         rate.per_s.append(answer["calls"] / answer["seconds"])
 
@@ -123,14 +123,10 @@ def _figures(found: dict[tuple[str, int], Rate], sizes: list[int]) -> dict[str, 
                 figures[f"{CPU_NAMES[measure.name]}_cpu_us_{short(size)}"] = rate.cpu
     # Where no size is named, it is the largest.
     for measure in MEASURES:
-        if "mutations" in measure.name:
+        if measure.name.startswith("mutations"):
             figures[measure.name] = found[measure.name, sizes[-1]].median
     for name in ("reads_per_s", f"mutations_per_s_{MANY}"):
         large, small = found[name, sizes[-1]], found[name, sizes[0]]
         ratio = (large.median.value or 0) / (small.median.value or 1)
         figures[f"{name}_largest_over_smallest"] = figure(ratio, "times", large.calls)
     return figures
-
-
-def _cpu_s(part: Part) -> float:
-    return group_cpu_s({part.pid} if part.pid else set())

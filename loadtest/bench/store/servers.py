@@ -8,6 +8,7 @@ import httpx
 from harness.local.convex import ROOM, convex_command, script_command
 from harness.local.part import Part, PartSpec
 from harness.local.ports import free_port
+from harness.local.process import group_cpu_s, group_memory_mb
 
 HOST = "127.0.0.1"
 PROJECT = ROOM / "bench" / "project"
@@ -44,3 +45,17 @@ def database(folder: Path, name: str) -> Path:
 def database_mb(folder: Path, name: str) -> float:
     """What a database takes on disk, its log too, in megabytes (10^6 bytes)."""
     return sum(file.stat().st_size for file in folder.glob(f"{name}.db*")) / 1e6
+
+
+def cpu_s(part: Part) -> float:
+    """Processor time that a process has used since its start, in seconds."""
+    return group_cpu_s(_group(part))
+
+
+def memory_mb(part: Part) -> float:
+    """Resident memory of a process, in megabytes (10^6 bytes)."""
+    return group_memory_mb(_group(part))
+
+
+def _group(part: Part) -> set[int]:
+    return {part.pid} if part.pid else set()
