@@ -29,7 +29,7 @@ test: setup lint types test-typescript test-python test-notebooks ## Run every c
 lint: setup ## Check format and lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	cd harness/convex && ../../$(NODE) node_modules/prettier/bin/prettier.cjs --check --log-level warn functions engine chaos tests
+	cd harness/convex && ../../$(NODE) node_modules/prettier/bin/prettier.cjs --check --log-level warn functions engine bench chaos tests
 
 types: setup ## Check types, Python and TypeScript
 	$(BIN)/mypy
@@ -47,7 +47,7 @@ test-notebooks: setup ## Run the notebooks
 format: setup ## Format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
-	cd harness/convex && ../../$(NODE) node_modules/prettier/bin/prettier.cjs --write --log-level warn functions engine chaos tests
+	cd harness/convex && ../../$(NODE) node_modules/prettier/bin/prettier.cjs --write --log-level warn functions engine bench chaos tests
 
 lock: setup ## Resolve the dependencies again and write the locks
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --upgrade pyproject.toml --group dev -o requirements/main.lock

@@ -8,12 +8,14 @@ import typer
 
 from harness.settings import SIMULATED_MODEL
 from loadtest.bench.engine.command import engine
+from loadtest.bench.store.command import store
 from loadtest.chaos.command import chaos
 
 Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")]
 
 bench = typer.Typer(no_args_is_help=True, help="Measure one part of the product by itself.")
 bench.command(name="engine")(engine)
+bench.command(name="store")(store)
 
 
 def register(app: typer.Typer) -> None:

@@ -42,16 +42,27 @@ def convex_command(database: Path, port: int, functions: Path = _FUNCTIONS) -> l
     Raises:
         HarnessError: Node or the room's packages are missing.
     """
+    return script_command(
+        "engine/main.ts",
+        *("--functions", str(functions), "--port", str(port), "--db", str(database)),
+    )
+
+
+def script_command(script: str, *arguments: str) -> list[str]:
+    """The command that runs a script of the TypeScript room.
+
+    Args:
+        script: its path inside of the room.
+        arguments: what it is given.
+
+    Raises:
+        HarnessError: Node or the room's packages are missing.
+    """
     if not (ROOM / "node_modules").is_dir():
         raise HarnessError(f"{ROOM} has no node_modules", "Run `make setup`")
     return [
         node(),
         "--disable-warning=ExperimentalWarning",
-        str(ROOM / "engine" / "main.ts"),
-        "--functions",
-        str(functions),
-        "--port",
-        str(port),
-        "--db",
-        str(database),
+        str(ROOM / script),
+        *arguments,
     ]

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from evals.figures import Figure, figure
-from harness.local.convex import ROOM, convex_command, node
+from harness.local.convex import ROOM, convex_command, script_command
 from harness.local.part import Part, PartSpec
 from harness.local.ports import free_port
 from loadtest.chaos.convex.kept import Kept, look_up
@@ -144,6 +144,6 @@ def _load(
         "CHAOS_PORT": url.rpartition(":")[2],
         "CHAOS_SEED": str(seed),
     }
-    command = [node(), str(PROJECT / "load.ts")]
+    command = script_command("chaos/load.ts")
     spec = PartSpec("load", command, url, "/healthz", env)
     return Part(spec, os.environ, folder / "load.log", client)

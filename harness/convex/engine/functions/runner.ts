@@ -352,22 +352,15 @@ export class Runner {
   }
 }
 
-async function withTimeout(ran: Promise<string>, path: string): Promise<string> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () =>
-        reject(
-          new UserError(
-            `Function execution timed out: ${path} (maximum duration: ${TRANSACTION_TIMEOUT_MS / 1000}s)`,
-          ),
+function withTimeout(ran: Promise<string>, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const late = () =>
+      reject(
+        new UserError(
+          `Function execution timed out: ${path} (maximum duration: ${TRANSACTION_TIMEOUT_MS / 1000}s)`,
         ),
-      TRANSACTION_TIMEOUT_MS,
-    );
+      );
+    const timer = setTimeout(late, TRANSACTION_TIMEOUT_MS);
+    ran.then(resolve, reject).finally(() => clearTimeout(timer));
   });
-  try {
-    return await Promise.race([ran, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

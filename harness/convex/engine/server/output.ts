@@ -29,7 +29,9 @@ export function withFloats(json: string): string {
     const quote = json.indexOf('"', from);
     if (quote < 0) break;
     const end = endOfString(json, quote);
-    out += markFloats(json.slice(from, quote)) + json.slice(quote, end + 1);
+    // One character between two strings is a colon or a comma.
+    const between = json.slice(from, quote);
+    out += (between.length > 1 ? markFloats(between) : between) + json.slice(quote, end + 1);
     from = end + 1;
   }
   return out + markFloats(json.slice(from));

@@ -9,6 +9,11 @@ import { checkPages, checkTables, refusalOf } from "./integrity.ts";
 
 export const DATABASE_VERSION = 1;
 
+/** SQLite copies its log into the database when it has so many pages, and begins it anew. */
+const CHECKPOINT_PAGES = 4000;
+/** What those take in the log. @see https://www.sqlite.org/fileformat2.html#the_write_ahead_log */
+export const LOG_BYTES = 32 + CHECKPOINT_PAGES * (24 + 4096);
+
 const LAYOUT = `
   CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE tables(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, validator TEXT);
@@ -56,7 +61,7 @@ export function openSqlite(path: string): DatabaseSync {
       PRAGMA synchronous = NORMAL;
       PRAGMA locking_mode = EXCLUSIVE;
       PRAGMA cache_size = -65536;
-      PRAGMA wal_autocheckpoint = 4000;
+      PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};
     `);
     prepareLayout(sqlite, path);
   } catch (error) {
