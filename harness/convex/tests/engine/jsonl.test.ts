@@ -67,7 +67,7 @@ describe("a database", () => {
     const elsewhere = join(temporaryFolder(), "files");
     const { code, text } = await transfer(engine.folder, "export", elsewhere);
     expect(code).toBe(2);
-    expect(text).toMatch(/cannot be used \(database is locked\)/);
+    expect(text).toMatch(/is in use \(database is locked\)/);
     expect(existsSync(elsewhere)).toBe(false);
     await engine.stop();
   });
