@@ -4,7 +4,7 @@ import pytest
 
 from loadtest.chaos.convex.target import run
 
-KILLS = 6
+KILLS = 4
 MUST_BE_0 = (
     "lost",
     "duplicated",

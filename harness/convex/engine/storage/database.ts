@@ -32,7 +32,11 @@ const TABLES = [...LAYOUT.matchAll(/CREATE TABLE (\w+)/g)].map((found) => found[
  *  survives the process, and the machine may lose the last commits when it stops. */
 export type Synchronous = "FULL" | "NORMAL";
 
-function prepareLayout(sqlite: DatabaseSync, path: string): void {
+/** The version of a database, 0 for one that is to be made. Changes nothing.
+ *
+ *  @throws StartError for another or a newer program's.
+ */
+function versionOf(sqlite: DatabaseSync, path: string): number {
   const { user_version: found } = sqlite.prepare("PRAGMA user_version").get() as {
     user_version: number;
   };
@@ -43,8 +47,20 @@ function prepareLayout(sqlite: DatabaseSync, path: string): void {
     );
   }
   checkTables(sqlite, path, found ? TABLES : []);
-  if (found === DATABASE_VERSION) return checkPages(sqlite, path);
-  sqlite.exec(`BEGIN; ${LAYOUT} PRAGMA user_version = ${DATABASE_VERSION}; COMMIT;`);
+  return found;
+}
+
+function prepare(sqlite: DatabaseSync, path: string): void {
+  const version = versionOf(sqlite, path);
+  sqlite.exec(`
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = NORMAL;
+    PRAGMA locking_mode = EXCLUSIVE;
+    PRAGMA cache_size = -65536;
+    PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};
+  `);
+  if (version) checkPages(sqlite, path);
+  else sqlite.exec(`BEGIN; ${LAYOUT} PRAGMA user_version = ${DATABASE_VERSION}; COMMIT;`);
 }
 
 /** Opens (or makes) the database file.
@@ -52,22 +68,16 @@ function prepareLayout(sqlite: DatabaseSync, path: string): void {
  *  @throws StartError if the file is no database, damaged, or another or a newer program's.
  */
 export function openSqlite(path: string): DatabaseSync {
-  let sqlite: DatabaseSync;
+  let sqlite: DatabaseSync | null = null;
   try {
     mkdirSync(dirname(path), { recursive: true });
     sqlite = new DatabaseSync(path);
-    sqlite.exec(`
-      PRAGMA journal_mode = WAL;
-      PRAGMA synchronous = NORMAL;
-      PRAGMA locking_mode = EXCLUSIVE;
-      PRAGMA cache_size = -65536;
-      PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};
-    `);
-    prepareLayout(sqlite, path);
+    prepare(sqlite, path);
+    return sqlite;
   } catch (error) {
+    sqlite?.close();
     throw refusalOf(path, error);
   }
-  return sqlite;
 }
 
 export interface EntryRow {

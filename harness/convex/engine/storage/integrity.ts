@@ -5,7 +5,7 @@ import { log } from "../log.ts";
 
 /** Whether a database is whole, found out before it is used and whenever a page of it is read. */
 
-/** Files up to this size are read through at the start. Measured: 1.3 ms of processor time a
+/** Files up to this size are read through at the start. Measured: 1.4 ms of processor time a
  *  megabyte, which would be most of a second for a million documents of 500 bytes. */
 const READ_THROUGH_BYTES = 32 << 20;
 
@@ -60,17 +60,23 @@ export function checkTables(sqlite: DatabaseSync, path: string, expected: string
   throw new StartError(`the database ${path} is not one of this engine (${why}): ${ANOTHER}`);
 }
 
-/** Reads a small database through; SQLite itself has compared the file's size with its header's.
+/** Looks for pages that are no part of a whole database, all of them in a small one.
  *
- *  @throws StartError for pages that are no part of a whole database.
+ *  SQLite itself compares the file's pages with its header, but rounds a part of one up. Where
+ *  there is a log, the file may be as a crash left it, and the log makes it whole.
+ *
+ *  @throws StartError
  */
 export function checkPages(sqlite: DatabaseSync, path: string): void {
-  if (statSync(path).size > READ_THROUGH_BYTES) return;
-  const [first] = sqlite.prepare("PRAGMA quick_check(1)").all();
-  const found = first!.quick_check as string;
-  if (found === "ok") return;
-  const reason = found.replace(/\s+/g, " ");
-  throw new StartError(`the database ${path} is damaged (${reason}): ${RESTORE}`);
+  const damaged = (reason: string) =>
+    new StartError(`the database ${path} is damaged (${reason}): ${RESTORE}`);
+  const { size } = statSync(path);
+  const logged = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size;
+  const { page_size: page } = sqlite.prepare("PRAGMA page_size").get() as { page_size: number };
+  if (!logged && size % page) throw damaged("a part of its last page is missing");
+  if (size > READ_THROUGH_BYTES) return;
+  const found = sqlite.prepare("PRAGMA quick_check(1)").get()!.quick_check as string;
+  if (found !== "ok") throw damaged(found.replace(/\s+/g, " "));
 }
 
 /** Ends the engine if an error says that a page is damaged: nothing it answers or writes from here

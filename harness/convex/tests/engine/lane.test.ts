@@ -53,24 +53,33 @@ test("a read of what is on disk waits for nothing", async () => {
 });
 
 test("a sync covers the commits before it began, and none after", async () => {
-  for (const what of ["first", "second", "third"]) {
+  for (const what of ["first", "second", "third", "fourth"]) {
     write(what);
     await rest();
   }
-  expect(syncs).toHaveLength(2); // that run at once; the third write's waits for an end
-  for (const expected of [["first"], ["first", "second"], ["first", "second", "third"]]) {
-    syncs.shift()!();
-    await rest();
-    expect(heard).toEqual(expected);
-  }
-  expect(syncs).toEqual([]);
+  // Two at once, and what is committed meanwhile waits for the next.
+  expect(syncs).toHaveLength(2);
+  const [one, two] = syncs.splice(0);
+  one!();
+  await rest();
+  expect(heard).toEqual(["first"]);
+  two!();
+  await rest();
+  expect(heard).toEqual(["first", "second"]);
+  expect(syncs).toHaveLength(1);
+  syncs.shift()!();
+  await rest();
+  expect(heard).toEqual(["first", "second", "third", "fourth"]);
 });
 
-test("of two syncs at once, the later covers what the earlier does", async () => {
+test("a sync that ends before an earlier one covers that one's commits too", async () => {
   write("first");
   await rest();
   write("second");
   await rest();
+  syncs.pop()!();
+  await rest();
+  expect(heard).toEqual(["first", "second"]);
   syncs.pop()!();
   await rest();
   expect(heard).toEqual(["first", "second"]);
