@@ -48,9 +48,18 @@ function functionConsole(): Record<string, unknown> {
   };
 }
 
+/** What the running function does from now on depends on more than the documents. */
+function noteVolatile(): void {
+  const transaction = current.getStore()?.transaction;
+  if (transaction) transaction.volatile = true;
+}
+
 /** A Date whose present is the running function's. */
 function stillDate(): DateConstructor {
-  const now = () => current.getStore()?.now ?? Date.now();
+  const now = () => {
+    noteVolatile();
+    return current.getStore()?.now ?? Date.now();
+  };
   class StillDate extends Date {
     constructor(...values: []) {
       if (values.length) super(...values);
@@ -68,9 +77,23 @@ function stillDate(): DateConstructor {
 
 function seededMath(): Math {
   const properties = Object.getOwnPropertyDescriptors(Math);
-  const random = () => (current.getStore()?.random ?? Math.random)();
+  const random = () => {
+    noteVolatile();
+    return (current.getStore()?.random ?? Math.random)();
+  };
   properties.random.value = random;
   return Object.create(Object.prototype, properties) as Math;
+}
+
+/** Node's own, as it may be used for what is no chance, such as digests. */
+function notedCrypto(): Crypto {
+  return new Proxy(crypto, {
+    get: (target, name) => {
+      if (name === "randomUUID" || name === "getRandomValues") noteVolatile();
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
 }
 
 function refused(name: string): () => never {
@@ -103,6 +126,7 @@ export function transactionGlobals(environment: Record<string, string>): Record<
     ...commonGlobals(environment),
     Date: stillDate(),
     Math: seededMath(),
+    crypto: notedCrypto(),
     ...Object.fromEntries(
       outside.map((name) => [name, refused(name === "fetch" ? "fetch()" : name)]),
     ),

@@ -38,6 +38,8 @@ export interface QueryRun {
   journal: string | null;
   /** Who called made (or may have made) a difference. */
   identityRead: boolean;
+  /** The time or chance made (or may have made) a difference. */
+  volatile: boolean;
 }
 
 /** A committed write: what changed, for those who watch. */
@@ -124,6 +126,7 @@ export class Runner {
       reads: transaction.reads(),
       journal: transaction.paginated ? transaction.journal : null,
       identityRead: transaction.identityRead,
+      volatile: transaction.volatile,
     };
   }
 

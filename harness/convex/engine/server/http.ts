@@ -7,6 +7,7 @@ import { log } from "../log.ts";
 import type { History } from "../storage/history.ts";
 import type { Lane } from "../storage/lane.ts";
 import { type Clock, type Timestamp, decodeTimestamp, encodeTimestamp } from "../sync/clock.ts";
+import type { LiveQueries } from "../sync/livequeries.ts";
 import { argumentsOf } from "../sync/protocol.ts";
 import type { Fields, Json } from "../values/json.ts";
 import type { Authenticator } from "./auth.ts";
@@ -49,6 +50,7 @@ interface FunctionRequest {
 export interface HttpContext {
   lane: Lane;
   runner: Runner;
+  queries: LiveQueries;
   authenticator: Authenticator;
   clock: Clock;
   history: History;
@@ -164,10 +166,13 @@ function freshTimestamp({ lane, clock, history }: HttpContext): Promise<Timestam
 }
 
 function runRequest(context: HttpContext, asked: FunctionRequest, caller: Caller) {
-  const { runner, history, clock } = context;
+  const { lane, runner, queries, history, clock } = context;
   const call = { path: asked.path, args: asked.args, caller };
   const { at } = asked;
-  if (at === null) return runner.run(asked.kind, call);
+  if (at === null) {
+    if (asked.kind === "query") return lane.read(() => queries.answer(call));
+    return runner.run(asked.kind, call);
+  }
   return runner.queryAt(() => history.at(at, clock.last), call);
 }
 

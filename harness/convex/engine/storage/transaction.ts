@@ -42,6 +42,8 @@ export class Transaction {
   readonly changes: Change[] = [];
   /** Set once a function has asked who its caller is. */
   identityRead = false;
+  /** Set once a function has seen the time or chance, so that its result is not kept for later. */
+  volatile = false;
   /** End of the page of a query that paginates; given back to it when it runs again. */
   journal: string | null;
   paginated = false;

@@ -214,6 +214,11 @@ describe("queries", () => {
     expect(await engine.run("query", "values:clock")).toEqual([true, true, true]);
   });
 
+  test("that see chance see it anew each time they are asked", async () => {
+    const draw = () => engine.run("query", "values:chance");
+    expect(await draw()).not.toEqual(await draw());
+  });
+
   test("have no way to the network", async () => {
     await expect(engine.run("query", "values:outside")).rejects.toThrow(
       "Can't use fetch() in queries and mutations.",

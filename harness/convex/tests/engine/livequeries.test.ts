@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { type Caller, NOBODY } from "../../engine/functions/invocation.ts";
 import type { Call, QueryRun } from "../../engine/functions/runner.ts";
 import type { KeyRange } from "../../engine/storage/readset.ts";
@@ -10,15 +10,19 @@ class Functions {
   reads: KeyRange[] = [{ index: 1, low: "b", high: "d" }];
   identityRead = false;
   journal: string | null = null;
+  volatile = false;
+  size = 1;
 
   async queryNow(call: Call, journal: string | null): Promise<QueryRun> {
     this.ran.push({ caller: call.caller, journal });
-    const value = JSON.stringify(this.identityRead ? call.caller.identity : this.ran.length);
+    const known = this.identityRead ? call.caller.identity : this.ran.length;
+    const value = JSON.stringify(known).padEnd(this.size);
     return {
       outcome: { ok: true, value, logLines: [] },
       reads: this.reads,
       journal: this.journal,
       identityRead: this.identityRead,
+      volatile: this.volatile,
     };
   }
 }
@@ -125,4 +129,67 @@ test("a page that grew is not given to those who come later", async () => {
 test("a client that comes back gets its page with the end it had", async () => {
   await result(subscribe(1, NOBODY, "end of page"));
   expect(functions.ran[0]!.journal).toBe("end of page");
+});
+
+const ask = (args: object = {}, caller = NOBODY) =>
+  queries.answer({ path: "notes:list", args: args as Call["args"], caller });
+
+describe("a query that somebody asks once", () => {
+  test("is not run while nothing it read has changed, from the second time on", async () => {
+    for (let i = 0; i < 4; i++) await ask();
+    expect(functions.ran).toHaveLength(2);
+    expect(await ask()).toEqual(await ask());
+    queries.invalidate([{ index: 1, key: "c" }]);
+    await ask();
+    expect(functions.ran).toHaveLength(3);
+  });
+
+  test("is answered by what others watch or have watched, and they by it", async () => {
+    const watched = subscribe(1);
+    await result(watched);
+    await ask();
+    queries.unsubscribe(watched);
+    await ask();
+    await result(subscribe(2));
+    expect(functions.ran).toHaveLength(1);
+  });
+
+  test("is run again if it has seen the time or chance", async () => {
+    functions.volatile = true;
+    await ask();
+    await ask();
+    expect(functions.ran).toHaveLength(2);
+  });
+
+  test("is each caller's own if it asks who that is", async () => {
+    functions.identityRead = true;
+    await ask();
+    for (const name of ["ann", "bob", "bob", "ann", "bob"]) await ask({}, person(name));
+    const subjects = functions.ran.map(({ caller }) => caller.identity?.subject);
+    expect(subjects).toEqual([undefined, "ann", "bob", "bob"]);
+  });
+
+  test("keeps the end of its page for who watches it then", async () => {
+    functions.journal = "end of page";
+    await ask();
+    await ask();
+    const watched = subscribe(1);
+    await result(watched);
+    queries.invalidate([{ index: 1, key: "c" }]);
+    await result(watched);
+    expect(functions.ran.map(({ journal }) => journal)).toEqual([null, null, "end of page"]);
+  });
+
+  test.each([
+    ["many results", 1, 1500],
+    ["large results", 1 << 20, 12],
+  ])("is forgotten first of %s when it was asked longest ago", async (_, size, count) => {
+    functions.size = size;
+    for (let i = 0; i < count; i++) for (const _ of ["once", "again"]) await ask({ i });
+    functions.ran = [];
+    await ask({ i: count - 1 });
+    expect(functions.ran).toHaveLength(0);
+    await ask({ i: 0 });
+    expect(functions.ran).toHaveLength(1);
+  });
 });
