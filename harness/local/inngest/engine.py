@@ -102,7 +102,7 @@ class Engine:
         await self._pruner.close()
         await self.syncer.close()
         await self.scheduler.close()
-        await self.executor.close()
+        self.executor.close()
         await self.journal.close()
 
     async def receive(
