@@ -112,6 +112,7 @@ def _app_command(name: str, port: int) -> list[str]:
         "httptools",
         "--log-level",
         "warning",
+        "--no-access-log",
         "--timeout-graceful-shutdown",
         str(_GRACEFUL_S),
     ]

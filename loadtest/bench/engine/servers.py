@@ -51,7 +51,7 @@ def app_part(
     command = [
         *(sys.executable, "-m", "uvicorn", "--factory", "loadtest.bench.engine.app:create"),
         *("--host", HOST, "--port", str(port), "--loop", "uvloop", "--http", "httptools"),
-        *("--log-level", "warning", "--workers", str(workers)),
+        *("--log-level", "warning", "--no-access-log", "--workers", str(workers)),
     ]
     env = {ENGINES_ENV: json.dumps(engines), REPORTS_ENV: str(reports)}
     spec = PartSpec("app", command, f"http://{HOST}:{port}", "/healthz", env)
