@@ -41,6 +41,10 @@ class Shortcut:
         found = self._handlers.get((method, path))
         if found is None:
             for route in scope["app"].routes:
-                if isinstance(route, APIRoute) and route.path == path and method in route.methods:
+                if (
+                    isinstance(route, APIRoute)
+                    and route.path == path
+                    and method in (route.methods or ())
+                ):
                     found = self._handlers[method, path] = route.endpoint
         return found
