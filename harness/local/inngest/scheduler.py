@@ -50,9 +50,9 @@ class Scheduler:
     def commit(self, tx: Transaction) -> None:
         """Write a transaction and then do what it leaves due."""
         if tx.statements:
-            self._journal.submit(
-                tx.statements, lambda: self.schedule(tx.due), here=self.nearly_idle
-            )
+            # Where nothing is due afterwards nobody waits: the next event need not either.
+            here = self.nearly_idle and bool(tx.due)
+            self._journal.submit(tx.statements, lambda: self.schedule(tx.due), here=here)
         else:
             self.schedule(tx.due)
 
