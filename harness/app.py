@@ -21,6 +21,7 @@ from harness.chat.send_message import Sending
 from harness.chat.trigger_inngest_event import EventSender, close_client
 from harness.events import MessageSent
 from harness.jobs.client import create_client
+from harness.jobs.shortcut import Shortcut
 from harness.models import Ack
 from harness.settings import Settings, get_settings
 from harness.store import Store, Subscriber
@@ -31,6 +32,7 @@ RETRY_S = 1.5  # a sender is told to come back sooner than a job gives up
 _JSON_ESCAPE = 6  # bytes that JSON may take for one byte of text: \u0000
 _OTHER_FIELDS = 8192
 _OLD_FLOW = "harness.chat.inline"
+_SERVE_PATH = "/api/inngest"  # the SDK's default
 
 
 def create_api(settings: Settings) -> FastAPI:
@@ -116,6 +118,7 @@ def create_worker(settings: Settings) -> FastAPI:
             await close_client(services.inngest)
 
     app = FastAPI(title="Harness worker", version="1", lifespan=lifespan)
+    app.add_middleware(Shortcut, paths=[_SERVE_PATH])
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:

@@ -25,7 +25,13 @@ def register(app: typer.Typer) -> None:
 
 def inngest(context: typer.Context) -> None:
     """The Inngest engine: [--port P] [--db FILE] [--backoff-ms N]."""
-    _module("inngest", context)
+    from harness.local.home import Home
+    from harness.local.parts import inngest_command
+    from harness.settings import get_settings
+
+    settings = get_settings()
+    command = inngest_command(settings, _port("inngest"), Home(settings.home).inngest_db)
+    _become([*command, *context.args], {})
 
 
 def model(context: typer.Context) -> None:
@@ -57,7 +63,6 @@ def convex(context: typer.Context) -> None:
         "CLERK_ISSUER": settings.clerk_issuer,
         "CLERK_JWKS_URL": settings.clerk_jwks_url or key.jwks_url,
     }
-    # Of an option given twice the last one counts.
     _become([*convex_command(home.convex_db, _port("convex")), *context.args], env)
 
 
@@ -75,5 +80,6 @@ def _port(name: str) -> int:
 
 
 def _become(command: list[str], env: Mapping[str, str]) -> None:
+    # Of an option given twice the last one counts.
     sys.stdout.flush()
     os.execvpe(command[0], command, {**os.environ, **env})

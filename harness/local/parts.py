@@ -48,7 +48,9 @@ def part_spec(
     if name == "chroma":
         command = chroma_command(home.chroma, port)
         return PartSpec(name, command, url, "/api/v2/heartbeat", CHROMA_ENV)
-    return PartSpec(name, _module_command(name, port, home.inngest_db), url, "/health")
+    if name == "inngest":
+        return PartSpec(name, inngest_command(settings, port, home.inngest_db), url, "/health")
+    return PartSpec(name, _module_command(name, port), url, "/health")
 
 
 def local_port(part: str, url: str) -> int:
@@ -70,9 +72,27 @@ def local_port(part: str, url: str) -> int:
     return port
 
 
-def _module_command(name: str, port: int, database: Path) -> list[str]:
-    command = [sys.executable, "-m", f"harness.local.{name}", "--port", str(port)]
-    return [*command, "--db", str(database)] if name == "inngest" else command
+def inngest_command(settings: Settings, port: int, database: Path) -> list[str]:
+    """The command of the local Inngest engine, which reads no environment.
+
+    Args:
+        settings: say how long runs are kept, how attempts are spaced, how the disk is written.
+        port: 0 for a free one.
+        database: its file.
+    """
+    backoff = settings.inngest_backoff_ms
+    return [
+        *_module_command("inngest", port),
+        *("--db", str(database)),
+        *("--synchronous", settings.sqlite_synchronous),
+        *("--retention-hours", str(settings.inngest_retention_hours)),
+        *("--log-level", settings.log_level),
+        *(() if backoff is None else ("--backoff-ms", str(backoff))),
+    ]
+
+
+def _module_command(name: str, port: int) -> list[str]:
+    return [sys.executable, "-m", f"harness.local.{name}", "--port", str(port)]
 
 
 def _app_command(name: str, port: int) -> list[str]:
@@ -92,6 +112,7 @@ def _app_command(name: str, port: int) -> list[str]:
         "httptools",
         "--log-level",
         "warning",
+        "--no-access-log",
         "--timeout-graceful-shutdown",
         str(_GRACEFUL_S),
     ]

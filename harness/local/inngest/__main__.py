@@ -11,12 +11,12 @@ import uvicorn
 import uvloop
 
 from harness.local.inngest.app import create_app
-from harness.local.inngest.engine import Options
+from harness.local.inngest.engine import WEEK_MS, Options
 from harness.local.inngest.journal import Journal, JournalError
-from harness.settings import get_settings
 
 HOST = "127.0.0.1"
 HOUR_MS = 3_600_000
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class _Server(uvicorn.Server):
@@ -32,10 +32,10 @@ class _Server(uvicorn.Server):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the engine until it is told to stop; the process's exit code."""
-    options = _options(arguments)
-    logging.basicConfig(level=get_settings().log_level, format="inngest %(levelname)s %(message)s")
+    port, options = parse_options(arguments)
+    logging.basicConfig(level=options.log_level, format="inngest %(levelname)s %(message)s")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(*options))
+        return runner.run(_serve(port, options))
 
 
 async def _serve(port: int, options: Options) -> int:
@@ -57,6 +57,7 @@ async def _serve(port: int, options: Options) -> int:
             host=HOST,
             port=port,
             http="httptools",
+            ws="none",
             access_log=False,
             log_level="warning",
             timeout_keep_alive=75,
@@ -67,24 +68,35 @@ async def _serve(port: int, options: Options) -> int:
     return 1 if failure or not server.started else 0
 
 
-def _options(arguments: list[str] | None) -> tuple[int, Options]:
-    settings = get_settings()
+def parse_options(arguments: list[str] | None) -> tuple[int, Options]:
+    """The port and what else the command line says.
+
+    Nothing comes from the environment: the code that checks it would double the time of a start.
+
+    Args:
+        arguments: those of the process where there are none.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m harness.local.inngest", description="A local Inngest engine."
     )
     parser.add_argument("--port", type=int, default=8288, help="0 for a free one")
-    parser.add_argument("--db", type=Path, default=settings.home / "inngest.db")
+    parser.add_argument("--db", type=Path, default=Path("inngest.db"))
     parser.add_argument(
         "--backoff-ms",
         type=int,
-        default=settings.inngest_backoff_ms,
         help="the first time between attempts, doubled up to eightfold, instead of Inngest's table",
     )
     parser.add_argument(
         "--retention-hours",
         type=_hours,
-        default=settings.inngest_retention_hours,
+        default=WEEK_MS / HOUR_MS,
         help="how long a run is kept after its end",
+    )
+    parser.add_argument(
+        "--synchronous",
+        choices=("FULL", "NORMAL"),
+        default="FULL",
+        help="FULL survives a power cut, NORMAL only a killed process",
     )
     parser.add_argument(
         "--sdk-url",
@@ -98,6 +110,7 @@ def _options(arguments: list[str] | None) -> tuple[int, Options]:
         "--signing-key-fallback", help="good as well, while apps change from one key to the other"
     )
     parser.add_argument("--event-key", help="the only key events are accepted with")
+    parser.add_argument("--log-level", type=str.upper, choices=_LEVELS, default="INFO")
     found = parser.parse_args(arguments)
     if found.signing_key_fallback and not found.signing_key:
         parser.error("--signing-key-fallback stands beside --signing-key: give both or neither")
@@ -107,9 +120,10 @@ def _options(arguments: list[str] | None) -> tuple[int, Options]:
         signing_key=found.signing_key,
         signing_key_fallback=found.signing_key_fallback,
         event_key=found.event_key,
-        synchronous=settings.sqlite_synchronous,
+        synchronous=found.synchronous,
         sdk_urls=tuple(found.sdk_url),
         retention_ms=int(found.retention_hours * HOUR_MS),
+        log_level=found.log_level,
     )
 
 

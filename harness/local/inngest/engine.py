@@ -47,6 +47,7 @@ class Options:
         synchronous: SQLite's setting.
         sdk_urls: serve addresses of apps that are made to register at the start.
         retention_ms: how long a run is kept after its end.
+        log_level: from which on its process logs.
     """
 
     db: Path
@@ -57,6 +58,7 @@ class Options:
     synchronous: Literal["FULL", "NORMAL"] = "FULL"
     sdk_urls: tuple[str, ...] = ()
     retention_ms: int = WEEK_MS
+    log_level: str = "INFO"
 
     @property
     def signing_keys(self) -> tuple[str, ...]:
@@ -102,7 +104,7 @@ class Engine:
         await self._pruner.close()
         await self.syncer.close()
         await self.scheduler.close()
-        await self.executor.close()
+        self.executor.close()
         await self.journal.close()
 
     async def receive(
@@ -131,7 +133,7 @@ class Engine:
             event = Event.create(checked, internal_id, now_ms())
             accepted.append(event)
             self.machine.route(event, tx, starts=novelty is Novelty.NEW)
-        await self.journal.commit(tx.statements)
+        await self.journal.commit(tx.statements, here=self.scheduler.nearly_idle)
         self._intake.committed(accepted)
         self.scheduler.schedule(tx.due)
         return ids, problem

@@ -1,24 +1,19 @@
 """Calls to apps over the SDK's HTTP protocol."""
 
-import io
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 
-import aiohttp
 import orjson
-from yarl import URL
 
 from harness.local.inngest import answers, signing
+from harness.local.inngest._client import Client
+from harness.local.inngest._connection import HttpError, Response, TimedOut, TooLarge, Unreachable
 from harness.local.inngest.answers import Answer, Failed, Refused
 from harness.local.inngest.config import Function
 from harness.local.inngest.state import Kind, Pending
 
 CALL_TIMEOUT_S = 2 * 3600
-CONNECT_TIMEOUT_S = 10
-# Below uvicorn's five seconds, so that a call does not go down a connection the app is closing.
-IDLE_CONNECTION_S = 4
-LARGE_BODY_BYTES = 1024 * 1024  # aiohttp wants a file from here on
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 MAX_ANSWER_BYTES = 4 * 1024 * 1024 + 64 * 1024
 
@@ -34,52 +29,34 @@ class Executor:
     def __init__(self, signing_keys: Sequence[str]) -> None:
         self._keys = signing_keys
         self._kind = "cloud" if signing_keys else "dev"
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_CONNECTION_S),
-            timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S),
-            auto_decompress=True,
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+        self._client = Client(MAX_ANSWER_BYTES, CALL_TIMEOUT_S)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close the connections."""
-        await self._session.close()
+        self._client.close()
 
     async def call(self, function: Function, pending: Pending) -> Answer:
         """Run a planned step, or the function up to its next ones."""
         url = function.step_url(pending.hash if pending.kind is Kind.STEP else "step")
         body = request_body(function, pending)
         try:
-            # The address is encoded already; saying so spares a parse a call.
-            address = URL(url, encoded=True)
             for key in self._keys or (None,):
-                status, headers, content = await self._post(address, body, key)
-                if status != HTTPStatus.UNAUTHORIZED:
+                answer = await self._client.request("POST", url, body, self._headers(body, key))
+                if answer.status != HTTPStatus.UNAUTHORIZED:
                     break
-            return self._read(url, status, headers, content)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            return Refused(f"{url} cannot be reached: {error}")
-        except TimeoutError:
-            return Failed(answers.error("Timeout", f"{url} did not answer in {CALL_TIMEOUT_S} s"))
-        except (aiohttp.ClientError, OSError) as error:
-            words = str(error) or type(error).__name__
-            return Failed(answers.error("ConnectionLost", f"{url} broke the call off: {words}"))
-
-    async def _post(
-        self, address: URL, body: bytes, key: str | None
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        data = body if len(body) <= LARGE_BODY_BYTES else io.BytesIO(body)
-        headers = self._headers(body, key)
-        async with self._session.post(address, data=data, headers=headers) as answer:
-            content = await answer.content.read(MAX_ANSWER_BYTES + 1)
-            while len(content) <= MAX_ANSWER_BYTES and not answer.content.at_eof():
-                content += await answer.content.read(MAX_ANSWER_BYTES + 1 - len(content))
-            return answer.status, answer.headers, content
-
-    def _read(self, url: str, status: int, headers: Mapping[str, str], content: bytes) -> Answer:
-        if len(content) > MAX_ANSWER_BYTES:
-            problem = f"{url} answered more than {MAX_ANSWER_BYTES} bytes, which Inngest refuses"
+            return self._read(url, answer)
+        except Unreachable as error:
+            return Refused(f"{url} {error}")
+        except TooLarge as error:
+            problem = f"{url} {error}, which Inngest refuses"
             return Failed(answers.error("OutputTooLarge", problem), retriable=False)
+        except TimedOut as error:
+            return Failed(answers.error("Timeout", f"{url} {error}"))
+        except HttpError as error:
+            return Failed(answers.error("ConnectionLost", f"{url} {error}"))
+
+    def _read(self, url: str, answer: Response) -> Answer:
+        status, headers, content = answer.status, answer.headers, answer.body
         # A streaming answer (201) is signed by no SDK.
         if self._keys and status != HTTPStatus.CREATED and "x-inngest-sdk" in headers:
             signature = headers.get("x-inngest-signature", "")
@@ -104,20 +81,20 @@ class Executor:
             Why it did not; None when it did.
 
         Raises:
-            aiohttp.ClientConnectorError: nothing listens there.
+            Unreachable: nothing listens there.
+            HttpError: there was no whole answer.
         """
         headers = self._headers(b"{}", self._keys[0] if self._keys else None)
-        async with self._session.put(url, data=b"{}", headers=headers) as answer:
-            content = await answer.content.read(MAX_ANSWER_BYTES)
-            try:
-                found = orjson.loads(content)
-            except orjson.JSONDecodeError:
-                found = None
-            if isinstance(found, dict) and found.get("ok") is True:
-                return None
-            if isinstance(found, dict) and (found.get("error") or found.get("message")):
-                return str(found.get("error") or found.get("message"))
-            return f"{url} is not an Inngest app: it answered {answer.status} to a PUT"
+        answer = await self._client.request("PUT", url, b"{}", headers)
+        try:
+            found = orjson.loads(answer.body)
+        except orjson.JSONDecodeError:
+            found = None
+        if isinstance(found, dict) and found.get("ok") is True:
+            return None
+        if isinstance(found, dict) and (found.get("error") or found.get("message")):
+            return str(found.get("error") or found.get("message"))
+        return f"{url} is not an Inngest app: it answered {answer.status} to a PUT"
 
 
 def request_body(function: Function, pending: Pending) -> bytes:

@@ -2,7 +2,8 @@
 
 Transactions are committed in the order they were submitted, so what a later one has seen is on
 disk when it is. The loop hands over statements and is told after the commit; whatever piled up
-while the disk was busy is one commit.
+while the disk was busy is one commit. Where nothing else is going on, the loop may commit by
+itself: two changes of thread would cost a lone step as much as half a write to the disk.
 """
 
 import asyncio
@@ -56,6 +57,7 @@ class Journal:
         self._broken = broken
         self._error: JournalError | None = None
         self._writes: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._handed_over = 0  # of those, how many the loop was not told of yet
         self._loop = asyncio.get_running_loop()
         self._writer = self._open()
         self.reader = self._connect()
@@ -63,28 +65,40 @@ class Journal:
         self._thread = threading.Thread(target=self._work, name="inngest-journal", daemon=True)
         self._thread.start()
 
-    def submit(self, statements: list[Statement], committed: Callable[[], None]) -> None:
+    def submit(
+        self, statements: list[Statement], committed: Callable[[], None], *, here: bool = False
+    ) -> None:
         """Commit `statements` in one transaction after all submitted before.
 
         Args:
             statements: SQL and parameters.
             committed: called in the loop when they are on disk.
+            here: commit in the loop's thread, which waits for the disk meanwhile, unless the
+                writer has something to do.
 
         Raises:
             JournalError: an earlier write failed.
         """
         if self._error:
             raise self._error
-        self._writes.put(_Write(statements, committed))
+        write = _Write(statements, committed)
+        if here and not self._handed_over:
+            self._commit_here(write)
+        else:
+            self._handed_over += 1
+            self._writes.put(write)
 
-    async def commit(self, statements: list[Statement]) -> None:
+    async def commit(self, statements: list[Statement], *, here: bool = False) -> None:
         """Commit `statements` and return when they, and all submitted before, are on disk.
+
+        Args:
+            here: as `submit` has it.
 
         Raises:
             JournalError: writing failed.
         """
         done = asyncio.Event()
-        self.submit(statements, done.set)
+        self.submit(statements, done.set, here=here)
         await done.wait()
 
     async def close(self) -> None:
@@ -147,9 +161,17 @@ class Journal:
             except sqlite3.Error as error:
                 self._fail(error)
                 return
-            self._tell(group)
+            self._loop.call_soon_threadsafe(self._tell, group)
             if stop:
                 return
+
+    def _commit_here(self, write: _Write) -> None:
+        try:
+            self._commit([write])
+        except sqlite3.Error as error:
+            self._fail(error)
+        else:
+            self._loop.call_soon(write.committed)
 
     def _commit(self, group: list[_Write]) -> None:
         execute = self._writer.execute
@@ -160,11 +182,9 @@ class Journal:
         execute("COMMIT")
 
     def _tell(self, group: list[_Write]) -> None:
-        def committed() -> None:
-            for write in group:
-                write.committed()
-
-        self._loop.call_soon_threadsafe(committed)
+        self._handed_over -= len(group)
+        for write in group:
+            write.committed()
 
     def _fail(self, error: sqlite3.Error) -> None:
         self._error = JournalError(

@@ -39,10 +39,20 @@ class Scheduler:
         self._calls: set[asyncio.Task[None]] = set()
         self._down: dict[str, set[Pending]] = {}
 
+    @property
+    def nearly_idle(self) -> bool:
+        """Whether at most one call is in progress, so that waiting for the disk keeps few waiting.
+
+        One whose answer is being dealt with counts.
+        """
+        return len(self._calls) <= 1
+
     def commit(self, tx: Transaction) -> None:
         """Write a transaction and then do what it leaves due."""
         if tx.statements:
-            self._journal.submit(tx.statements, lambda: self.schedule(tx.due))
+            # Where nothing is due afterwards nobody waits: the next event need not either.
+            here = self.nearly_idle and bool(tx.due)
+            self._journal.submit(tx.statements, lambda: self.schedule(tx.due), here=here)
         else:
             self.schedule(tx.due)
 

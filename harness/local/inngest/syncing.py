@@ -3,9 +3,8 @@
 import asyncio
 import logging
 
-import aiohttp
-
 from harness.local.inngest import backoff
+from harness.local.inngest._connection import HttpError, Unreachable
 from harness.local.inngest.executor import Executor
 
 log = logging.getLogger(__name__)
@@ -34,8 +33,8 @@ class Syncer:
         """
         try:
             problem = await self._executor.sync(url)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise SyncError(f"{url} cannot be reached: {error}") from None
+        except HttpError as error:
+            raise SyncError(f"{url} {error}") from None
         if problem:
             raise SyncError(problem)
 
@@ -56,12 +55,12 @@ class Syncer:
         while True:
             try:
                 problem = await self._executor.sync(url)
-            except aiohttp.ClientConnectorError:
+            except Unreachable:
                 await asyncio.sleep(backoff.refused_ms(refused) / 1000)
                 refused += 1
                 continue
-            except (aiohttp.ClientError, OSError, ValueError) as error:
-                problem = f"{url} cannot be asked to register: {error}"
+            except HttpError as error:
+                problem = f"{url} {error}"
             if problem:
                 log.error("%s", problem)
             return

@@ -19,6 +19,8 @@ import inngest
 import orjson
 from fastapi import FastAPI
 
+from harness.jobs.shortcut import Shortcut
+
 with warnings.catch_warnings():
     # The SDK's own models still use a form that pydantic deprecates.
     warnings.simplefilter("ignore")
@@ -68,7 +70,9 @@ def create() -> FastAPI:
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    for name, url in json.loads(os.environ[ENGINES_ENV]).items():
+    engines = json.loads(os.environ[ENGINES_ENV])
+    app.add_middleware(Shortcut, paths=[serve_path(name) for name in engines])
+    for name, url in engines.items():
         client = _client(url)
         functions = [_steps(client, reporter), _sleep(client, reporter), _wait(client, reporter)]
         inngest.fast_api.serve(app, client, functions, serve_path=serve_path(name))

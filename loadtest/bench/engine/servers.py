@@ -8,7 +8,9 @@ from pathlib import Path
 import httpx
 
 from harness.local.part import Part, PartSpec
+from harness.local.parts import inngest_command
 from harness.local.ports import free_port
+from harness.settings import get_settings
 from loadtest.bench.engine.app import ENGINES_ENV, REPORTS_ENV
 
 HOST = "127.0.0.1"
@@ -23,10 +25,7 @@ def engine_part(name: str, folder: Path, client: httpx.AsyncClient) -> Part:
         client: for its health checks.
     """
     port = free_port()
-    command = [
-        *(sys.executable, "-m", "harness.local.inngest"),
-        *("--port", str(port), "--db", str(database(folder, name))),
-    ]
+    command = inngest_command(get_settings(), port, database(folder, name))
     spec = PartSpec(name, command, f"http://{HOST}:{port}", "/health")
     return Part(spec, os.environ, folder / f"{name}.log", client)
 
@@ -52,7 +51,7 @@ def app_part(
     command = [
         *(sys.executable, "-m", "uvicorn", "--factory", "loadtest.bench.engine.app:create"),
         *("--host", HOST, "--port", str(port), "--loop", "uvloop", "--http", "httptools"),
-        *("--log-level", "warning", "--workers", str(workers)),
+        *("--log-level", "warning", "--no-access-log", "--workers", str(workers)),
     ]
     env = {ENGINES_ENV: json.dumps(engines), REPORTS_ENV: str(reports)}
     spec = PartSpec("app", command, f"http://{HOST}:{port}", "/healthz", env)
