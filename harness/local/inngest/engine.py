@@ -18,7 +18,7 @@ from harness.local.inngest.machine import Machine
 from harness.local.inngest.recovery import find_finished, restore
 from harness.local.inngest.retention import Pruner
 from harness.local.inngest.scheduler import Scheduler
-from harness.local.inngest.state import Event, Run
+from harness.local.inngest.state import Event, Run, Skipped
 from harness.local.inngest.syncing import Syncer
 from harness.local.inngest.transaction import Transaction
 
@@ -212,7 +212,8 @@ class Engine:
             The new run's id.
 
         Raises:
-            ReplayError: there is no such run, it has not ended, or its function is gone.
+            ReplayError: there is no such run, it has not ended, its function is gone, or is a
+                singleton with an unfinished run.
         """
         found = find_finished(self.journal.reader, run_id)
         if found is None:
@@ -222,14 +223,12 @@ class Engine:
         if function is None:
             raise ReplayError(f"no app has the function {function_id} any more")
         tx = Transaction()
-        self.machine.start(function, event, tx)
-        made = (run for run in reversed(self.machine.runs.values()) if run.event is event)
-        run = next(made, None)
-        if run is None:
-            raise ReplayError(f"a limit of the function {function_id} lets no run start now")
+        made = self.machine.replay(function, event, tx)
+        if isinstance(made, Skipped):
+            raise ReplayError(f"no run of {function_id} can start now: {made.reason}")
         await self.journal.commit(tx.statements)
         self.scheduler.schedule(tx.due)
-        return run.id
+        return made.id
 
     async def _cancel(self, runs: list[Run]) -> None:
         tx = Transaction()

@@ -79,7 +79,7 @@ class Executor:
     def _read(self, url: str, status: int, headers: Mapping[str, str], content: bytes) -> Answer:
         if len(content) > MAX_ANSWER_BYTES:
             problem = f"{url} answered more than {MAX_ANSWER_BYTES} bytes, which Inngest refuses"
-            return Failed(answers.error("OutputTooLarge", problem), retriable=False)
+            return Failed(answers.error("OutputTooLarge", problem))
         # A streaming answer (201) is signed by no SDK.
         if self._keys and status != HTTPStatus.CREATED and "x-inngest-sdk" in headers:
             signature = headers.get("x-inngest-signature", "")

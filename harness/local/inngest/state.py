@@ -110,6 +110,13 @@ class Pending:
         return self.run.pending.get(self.hash) is self
 
 
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """No run, though an event matched; the reason is for people."""
+
+    reason: str
+
+
 @dataclass(slots=True, eq=False)
 class Run:
     """An unfinished run.

@@ -51,6 +51,10 @@ class Transaction:
             sql.ADD_RUN, run.id, run.function_id, run.event.internal_id, run.created_at, *parent
         )
 
+    def add_skip(self, event: Event, function_id: str, reason: str) -> None:
+        """An event that matched a function and started no run of it."""
+        self._write(sql.ADD_SKIP, event.internal_id, function_id, now_ms(), reason)
+
     def set_parallel(self, run: Run) -> None:
         """From now on a run's steps are planned before they are run."""
         self._write(sql.SET_PARALLEL, run.race, run.id)
