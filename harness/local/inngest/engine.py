@@ -131,9 +131,8 @@ class Engine:
             event = Event.create(checked, internal_id, now_ms())
             accepted.append(event)
             self.machine.route(event, tx, starts=novelty is Novelty.NEW)
-        await self.journal.commit(tx.statements)
+        await self.scheduler.write(tx)
         self._intake.committed(accepted)
-        self.scheduler.schedule(tx.due)
         return ids, problem
 
     async def register(self, app_id: str, url: str, sdk: str, raw: list[dict[str, Any]]) -> bool:
@@ -226,13 +225,11 @@ class Engine:
         made = self.machine.replay(function, event, tx)
         if isinstance(made, Skipped):
             raise ReplayError(f"no run of {function_id} can start now: {made.reason}")
-        await self.journal.commit(tx.statements)
-        self.scheduler.schedule(tx.due)
+        await self.scheduler.write(tx)
         return made.id
 
     async def _cancel(self, runs: list[Run]) -> None:
         tx = Transaction()
         for run in runs:
             self.machine.cancel(run, tx)
-        await self.journal.commit(tx.statements)
-        self.scheduler.schedule(tx.due)
+        await self.scheduler.write(tx)

@@ -129,7 +129,8 @@ def request_body(function: Function, pending: Pending) -> bytes:
     run = pending.run
     event = orjson.Fragment(run.event.body)
     use_api = run.size + 2 * len(run.event.body) > MAX_REQUEST_BYTES
-    hashes = list(run.memos)
+    told = run.told
+    hashes = list(told)
     return orjson.dumps(
         {
             "version": 1,
@@ -146,7 +147,7 @@ def request_body(function: Function, pending: Pending) -> bytes:
             },
             "event": event,
             "events": [] if use_api else [event],
-            "steps": {} if use_api else steps_of(run.memos),
+            "steps": {} if use_api else steps_of(told),
             "use_api": use_api,
         }
     )

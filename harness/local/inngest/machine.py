@@ -214,8 +214,10 @@ class Machine:
             return
         if pending.live and pending.due_at is None:
             self._drop(pending, tx)
-        if len(run.memos) > before or run.owed:
-            self._advance(run, pending.race or run.owed, tx)
+        # What finished while the next steps were being found may lead to others.
+        outdated = pending.kind is Kind.DISCOVERY and pending.told < before
+        if len(run.memos) > before or outdated:
+            self._advance(run, pending.race or outdated, tx)
         elif not run.pending:
             problem = "the function named only steps that are already done: is it deterministic?"
             self._finish(run, Status.FAILED, tx, problem=answers.error("NoProgress", problem))
@@ -320,13 +322,9 @@ class Machine:
 
     def _advance(self, run: Run, race: bool, tx: Transaction) -> None:
         """After a step's end: a discovery once nothing is pending, at once in a race."""
-        if run.status is not Status.RUNNING:
+        if run.status is not Status.RUNNING or DISCOVERY in run.pending:
             return
-        discovery = run.pending.get(DISCOVERY)
-        if discovery is not None:
-            run.owed = run.owed or discovery.calling
-        elif race or not run.pending:
-            run.owed = False
+        if race or not run.pending:
             self.discover(run, tx)
 
     def _retry(self, pending: Pending, retry_at: int | None, tx: Transaction) -> None:

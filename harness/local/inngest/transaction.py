@@ -14,10 +14,16 @@ from harness.local.inngest.state import Event, Pending, Run, Status
 
 @dataclass(slots=True)
 class Transaction:
-    """Statements in order, and what the scheduler does after their commit."""
+    """Statements in order, and what the scheduler does after their commit.
+
+    Attributes:
+        due: what is to be done, now or at its time.
+        advanced: the run of each step that finished.
+    """
 
     statements: list[Statement] = field(default_factory=list)
     due: list[Pending] = field(default_factory=list)
+    advanced: list[Run] = field(default_factory=list)
 
     def put_app(
         self, app_id: str, url: str, sdk: str, functions: list[Function], raw: list[Any]
@@ -77,6 +83,7 @@ class Transaction:
         Args:
             pending: what ran it or waited for it.
         """
+        self.advanced.append(pending.run)
         self._write(
             sql.ADD_STEP,
             pending.run.id,
