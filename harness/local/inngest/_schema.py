@@ -1,6 +1,6 @@
 """The tables of the journal and the statements that write them."""
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 # Of version 1; a new database is upgraded like an old one.
 TABLES = """
@@ -111,6 +111,16 @@ CREATE INDEX notes_by_run ON notes (run_id);
 -- Whether its id was used within 24 hours before, so that it started nothing.
 ALTER TABLE events ADD COLUMN repeated INTEGER NOT NULL DEFAULT 0;
 """,
+    3: """
+-- Events that matched a function and started no run of it, because a setting of it kept them from.
+CREATE TABLE skips (
+    event_id TEXT NOT NULL,  -- internal
+    function_id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    reason TEXT NOT NULL
+);
+CREATE INDEX skips_by_event ON skips (event_id);
+""",
 }
 
 PUT_APP = "INSERT OR REPLACE INTO apps (id, url, sdk, functions, synced_at) VALUES (?, ?, ?, ?, ?)"
@@ -143,4 +153,5 @@ ADD_ATTEMPT = (
 )
 PUT_LIMIT = "INSERT OR REPLACE INTO limits (name, arrival) VALUES (?, ?)"
 DROP_LIMITS = "DELETE FROM limits WHERE arrival < ?"
+ADD_SKIP = "INSERT INTO skips (event_id, function_id, at, reason) VALUES (?, ?, ?, ?)"
 ADD_NOTE = "INSERT INTO notes (run_id, hash, name, at, text) VALUES (?, ?, ?, ?, ?)"

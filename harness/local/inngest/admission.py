@@ -1,12 +1,17 @@
 """Which events start a run, and when: the settings of `flow/` that act before a run begins."""
 
+import logging
+from collections import Counter
+
 from harness.local.inngest.config import Function
 from harness.local.inngest.flow.cells import Cells
 from harness.local.inngest.flow.rate_limit import RateLimit
 from harness.local.inngest.flow.singleton import Singletons
 from harness.local.inngest.ids import steady_us
-from harness.local.inngest.state import Event, Run
+from harness.local.inngest.state import Event, Run, Skipped
 from harness.local.inngest.transaction import Transaction
+
+log = logging.getLogger(__name__)
 
 
 class Admission:
@@ -14,17 +19,32 @@ class Admission:
 
     Attributes:
         cells: what rate limits and throttles count in.
+        skipped: how many events matched a function and started no run of it, since the start.
     """
 
     def __init__(self) -> None:
         self.cells = Cells()
+        self.skipped: Counter[str] = Counter()
         self._singletons = Singletons()
 
-    def refusal(self, function: Function, event: Event, tx: Transaction) -> str | None:
-        """Why an event starts no run of a function, for people; None where it does.
+    def skip(self, function: Function, event: Event, tx: Transaction) -> Skipped | None:
+        """Count an incoming event in what limits them, or write down why it starts no run."""
+        skipped = self._over_limit(function, event, tx) or self.occupied(function, event)
+        if skipped:
+            self.skipped[function.id] += 1
+            tx.add_skip(event, function.id, skipped.reason)
+            log.debug("event %s starts no run of %s: %s", event.id, function.id, skipped.reason)
+        return skipped
 
-        One that does is counted.
-        """
+    def occupied(self, function: Function, event: Event) -> Skipped | None:
+        """Whether an unfinished run of a singleton keeps an event from starting another one."""
+        if function.singleton and not function.singleton.cancels:
+            holder = self._holder(function, event)
+            if holder:
+                return Skipped(f"it is a singleton and run {holder.id} is unfinished")
+        return None
+
+    def _over_limit(self, function: Function, event: Event, tx: Transaction) -> Skipped | None:
         counted = []
         for limit in function.rate_limits:
             name = limit.name(function.id, event.payload)
@@ -32,14 +52,10 @@ class Admission:
                 continue
             if self.cells.allowed_at(name, limit.rate) > steady_us():
                 setting = "rate limit" if isinstance(limit, RateLimit) else "idempotency key"
-                return f"its {setting} is used up ({name})"
+                return Skipped(f"its {setting} is used up ({name})")
             counted.append((name, limit.rate))
         for name, rate in counted:
             self.cells.take(name, rate, tx)
-        if function.singleton and not function.singleton.cancels:
-            holder = self._holder(function, event)
-            if holder:
-                return f"it is a singleton and run {holder.id} is unfinished"
         return None
 
     def hold(self, run: Run, function: Function) -> Run | None:

@@ -111,7 +111,7 @@ async def batch(request: Request) -> Response:
 async def actions(request: Request) -> Response:
     """`GET /v0/runs/{id}/actions`: the finished steps of a run too large for one request."""
     run = engine_of(request).machine.runs.get(request.path_params["id"])
-    return _unknown(request) if run is None else reply(steps_of(run.memos))
+    return _unknown(request) if run is None else reply(steps_of(run.told))
 
 
 def _unknown(request: Request) -> Response:

@@ -18,7 +18,7 @@ from harness.local.inngest.machine import Machine
 from harness.local.inngest.recovery import find_finished, restore
 from harness.local.inngest.retention import Pruner
 from harness.local.inngest.scheduler import Scheduler
-from harness.local.inngest.state import Event, Run
+from harness.local.inngest.state import Event, Run, Skipped
 from harness.local.inngest.syncing import Syncer
 from harness.local.inngest.transaction import Transaction
 
@@ -133,9 +133,8 @@ class Engine:
             event = Event.create(checked, internal_id, now_ms())
             accepted.append(event)
             self.machine.route(event, tx, starts=novelty is Novelty.NEW)
-        await self.journal.commit(tx.statements, here=self.scheduler.nearly_idle)
+        await self.scheduler.write(tx)
         self._intake.committed(accepted)
-        self.scheduler.schedule(tx.due)
         return ids, problem
 
     async def register(self, app_id: str, url: str, sdk: str, raw: list[dict[str, Any]]) -> bool:
@@ -214,7 +213,8 @@ class Engine:
             The new run's id.
 
         Raises:
-            ReplayError: there is no such run, it has not ended, or its function is gone.
+            ReplayError: there is no such run, it has not ended, its function is gone, or is a
+                singleton with an unfinished run.
         """
         found = find_finished(self.journal.reader, run_id)
         if found is None:
@@ -224,18 +224,14 @@ class Engine:
         if function is None:
             raise ReplayError(f"no app has the function {function_id} any more")
         tx = Transaction()
-        self.machine.start(function, event, tx)
-        made = (run for run in reversed(self.machine.runs.values()) if run.event is event)
-        run = next(made, None)
-        if run is None:
-            raise ReplayError(f"a limit of the function {function_id} lets no run start now")
-        await self.journal.commit(tx.statements)
-        self.scheduler.schedule(tx.due)
-        return run.id
+        made = self.machine.replay(function, event, tx)
+        if isinstance(made, Skipped):
+            raise ReplayError(f"no run of {function_id} can start now: {made.reason}")
+        await self.scheduler.write(tx)
+        return made.id
 
     async def _cancel(self, runs: list[Run]) -> None:
         tx = Transaction()
         for run in runs:
             self.machine.cancel(run, tx)
-        await self.journal.commit(tx.statements)
-        self.scheduler.schedule(tx.due)
+        await self.scheduler.write(tx)

@@ -49,7 +49,7 @@ class Executor:
             return Refused(f"{url} {error}")
         except TooLarge as error:
             problem = f"{url} {error}, which Inngest refuses"
-            return Failed(answers.error("OutputTooLarge", problem), retriable=False)
+            return Failed(answers.error("OutputTooLarge", problem))
         except TimedOut as error:
             return Failed(answers.error("Timeout", f"{url} {error}"))
         except HttpError as error:
@@ -106,7 +106,8 @@ def request_body(function: Function, pending: Pending) -> bytes:
     run = pending.run
     event = orjson.Fragment(run.event.body)
     use_api = run.size + 2 * len(run.event.body) > MAX_REQUEST_BYTES
-    hashes = list(run.memos)
+    told = run.told
+    hashes = list(told)
     return orjson.dumps(
         {
             "version": 1,
@@ -123,7 +124,7 @@ def request_body(function: Function, pending: Pending) -> bytes:
             },
             "event": event,
             "events": [] if use_api else [event],
-            "steps": {} if use_api else steps_of(run.memos),
+            "steps": {} if use_api else steps_of(told),
             "use_api": use_api,
         }
     )

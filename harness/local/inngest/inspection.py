@@ -24,12 +24,22 @@ _RUN = (
 
 
 async def apps(request: Request) -> Response:
-    """`GET /v1/apps`: what is registered, and how many runs are unfinished."""
+    """`GET /v1/apps`: what is registered, how many runs are unfinished, and what was skipped.
+
+    Skipped are the events that matched a function and started no run of it, since the start.
+    """
     machine = engine_of(request).machine
     found: dict[str, list[str]] = {}
     for function in machine.active.values():
         found.setdefault(function.app_id, []).append(function.id)
-    return reply({"engine": "harness", "apps": found, "unfinished_runs": len(machine.runs)})
+    return reply(
+        {
+            "engine": "harness",
+            "apps": found,
+            "unfinished_runs": len(machine.runs),
+            "skipped_events": machine.admission.skipped,
+        }
+    )
 
 
 async def events(request: Request) -> Response:
@@ -60,6 +70,24 @@ async def event_runs(request: Request) -> Response:
         (event_id,),
     )
     return reply({"data": [_run(found) for found in rows], "metadata": {}})
+
+
+async def event_skips(request: Request) -> Response:
+    """`GET /v1/events/{id}/skips`: the functions an event matched and did not start, and why."""
+    reader, event_id = _reader(request), request.path_params["id"]
+    found = find_event(reader, event_id)
+    if found is None:
+        return unknown("event", request)
+    return reply({"data": skips(reader, found[0]), "metadata": {}})
+
+
+def skips(reader: sqlite3.Connection, internal_id: str) -> list[dict[str, Any]]:
+    """The functions an event matched and did not start: `function_id`, `at` and `reason`."""
+    rows = reader.execute(
+        "SELECT function_id, at, reason FROM skips WHERE event_id = ? ORDER BY rowid",
+        (internal_id,),
+    )
+    return [_row(rows, found) for found in rows]
 
 
 async def run(request: Request) -> Response:
@@ -166,6 +194,7 @@ ROUTES = [
     Route("/v1/apps", signed(apps), methods=["GET"]),
     Route("/v1/events", signed(events), methods=["GET"]),
     Route("/v1/events/{id:path}/runs", signed(event_runs), methods=["GET"]),
+    Route("/v1/events/{id:path}/skips", signed(event_skips), methods=["GET"]),
     Route("/v1/events/{id:path}", signed(event), methods=["GET"]),
     Route("/v1/runs/{id}", signed(run), methods=["GET"]),
     Route("/v1/runs/{id}/timeline", signed(run_jobs), methods=["GET"]),

@@ -19,7 +19,7 @@ from harness.local.inngest.config import Function
 from harness.local.inngest.ids import now_ms, steady_at, ulid
 from harness.local.inngest.matching import Listener, Matcher
 from harness.local.inngest.near_misses import RecentEvents
-from harness.local.inngest.state import DISCOVERY, Event, Kind, Pending, Run, Status
+from harness.local.inngest.state import DISCOVERY, Event, Kind, Pending, Run, Skipped, Status
 from harness.local.inngest.transaction import Transaction
 from harness.local.inngest.triggers import Triggers
 
@@ -84,16 +84,34 @@ class Machine:
         event: Event,
         tx: Transaction,
         parent: tuple[str, str] | None = None,
-    ) -> str | None:
+    ) -> Run | Skipped:
         """Make a run of `function` for an event that is recorded in the same transaction.
 
         Returns:
-            Why there is none; None where there is.
+            The run, or why there is none.
         """
-        refusal = self.admission.refusal(function, event, tx)
-        if refusal:
-            log.info("event %s starts no run of %s: %s", event.id, function.id, refusal)
-            return refusal
+        skipped = self.admission.skip(function, event, tx)
+        return skipped or self._begin(function, event, tx, parent)
+
+    def replay(self, function: Function, event: Event, tx: Transaction) -> Run | Skipped:
+        """Make a run of `function` for an event from before.
+
+        Limits on incoming events (rate limit, idempotency) counted it when it came in, and do not
+        count it again: else no run of an idempotent function could be replayed for a day. What
+        limits the runs that there are (singleton, throttle, concurrency) limits this one too.
+
+        Returns:
+            The run, or why there is none.
+        """
+        return self.admission.occupied(function, event) or self._begin(function, event, tx)
+
+    def _begin(
+        self,
+        function: Function,
+        event: Event,
+        tx: Transaction,
+        parent: tuple[str, str] | None = None,
+    ) -> Run:
         at = now_ms()
         run = Run(ulid(at), function.id, event, at, parent=parent)
         tx.add_run(run)
@@ -101,7 +119,7 @@ class Machine:
         self.discover(run, tx, start_at(function, event, at))
         if replaced:
             self.cancel(replaced, tx, f"run {run.id} took its place (singleton)")
-        return None
+        return run
 
     def adopt(self, run: Run) -> Run | None:
         """Take on an unfinished run; hear the events that cancel it.
@@ -196,8 +214,10 @@ class Machine:
             return
         if pending.live and pending.due_at is None:
             self._drop(pending, tx)
-        if len(run.memos) > before or run.owed:
-            self._advance(run, pending.race or run.owed, tx)
+        # What finished while the next steps were being found may lead to others.
+        outdated = pending.kind is Kind.DISCOVERY and pending.told < before
+        if len(run.memos) > before or outdated:
+            self._advance(run, pending.race or outdated, tx)
         elif not run.pending:
             problem = "the function named only steps that are already done: is it deterministic?"
             self._finish(run, Status.FAILED, tx, problem=answers.error("NoProgress", problem))
@@ -267,9 +287,9 @@ class Machine:
             self._memoize(asked, "InvokeFunction", memo, tx, failed=True)
             return
         tx.add_event(event)
-        refusal = self.start(function, event, tx, parent=(run.id, asked.hash))
-        if refusal:
-            problem = f"the invoked function {function.id} was not started: {refusal}"
+        started = self.start(function, event, tx, parent=(run.id, asked.hash))
+        if isinstance(started, Skipped):
+            problem = f"the invoked function {function.id} was not started: {started.reason}"
             memo = _memo(error=answers.error("Error", problem))
             self._memoize(asked, "InvokeFunction", memo, tx, failed=True)
 
@@ -302,13 +322,9 @@ class Machine:
 
     def _advance(self, run: Run, race: bool, tx: Transaction) -> None:
         """After a step's end: a discovery once nothing is pending, at once in a race."""
-        if run.status is not Status.RUNNING:
+        if run.status is not Status.RUNNING or DISCOVERY in run.pending:
             return
-        discovery = run.pending.get(DISCOVERY)
-        if discovery is not None:
-            run.owed = run.owed or discovery.calling
-        elif race or not run.pending:
-            run.owed = False
+        if race or not run.pending:
             self.discover(run, tx)
 
     def _retry(self, pending: Pending, retry_at: int | None, tx: Transaction) -> None:

@@ -50,6 +50,7 @@ def restore(machine: Machine, reader: sqlite3.Connection, tx: Transaction) -> No
     for run_id, step, memo in reader.execute(_STEPS):
         run = machine.runs[run_id]
         run.memos[step] = memo
+        run.kept += 1
         run.size += len(memo)
     for row in reader.execute(_PENDING):
         pending = _pending(machine.runs[row[0]], row)

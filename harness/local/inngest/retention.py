@@ -75,7 +75,7 @@ class Pruner:
         # After the runs: an event goes when no run refers to it any more.
         for ids in _old_events(self._journal.reader, now - max(self._retention_ms, DEDUP_MS)):
             events += len(ids)
-            await self._remove([("events", "internal_id")], ids)
+            await self._remove([("skips", "event_id"), ("events", "internal_id")], ids)
         return Pruned(runs, events)
 
     async def _remove(self, places: Sequence[tuple[str, str]], ids: Sequence[str]) -> None:

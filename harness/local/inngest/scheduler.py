@@ -52,13 +52,29 @@ class Scheduler:
         if tx.statements:
             # Where nothing is due afterwards nobody waits: the next event need not either.
             here = self.nearly_idle and bool(tx.due)
-            self._journal.submit(tx.statements, lambda: self.schedule(tx.due), here=here)
+            self._journal.submit(tx.statements, lambda: self._committed(tx), here=here)
         else:
-            self.schedule(tx.due)
+            self._committed(tx)
 
-    def schedule(self, due: list[Pending]) -> None:
-        """Do what is due, now or at its time."""
-        for pending in due:
+    async def write(self, tx: Transaction) -> None:
+        """Write a transaction, and return when it and all before it are on disk.
+
+        Raises:
+            JournalError: writing failed.
+        """
+        written = asyncio.Event()
+
+        def committed() -> None:
+            self._committed(tx)
+            written.set()
+
+        self._journal.submit(tx.statements, committed, here=self.nearly_idle)
+        await written.wait()
+
+    def _committed(self, tx: Transaction) -> None:
+        for run in tx.advanced:
+            run.kept += 1
+        for pending in tx.due:
             if not pending.live:
                 continue
             self._watch(pending.run)
@@ -155,7 +171,7 @@ class Scheduler:
 
     async def _call(self, ticket: Ticket, pending: Pending) -> None:
         function = self._machine.functions[pending.run.function_id]
-        pending.calling, pending.started_at = True, now_ms()
+        pending.calling, pending.started_at, pending.told = True, now_ms(), pending.run.kept
         pending.run.started_at = pending.run.started_at or pending.started_at
         try:
             answer: Answer = await self._executor.call(function, pending)

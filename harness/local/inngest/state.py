@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -86,6 +87,7 @@ class Pending:
         race: whether its end is followed by a discovery though others are pending.
         stored: whether the journal has a row of it.
         calling: whether the app is being called for it.
+        told: how many finished steps the app was told of when it was last called.
         refused: how often in a row the app could not be reached.
     """
 
@@ -101,6 +103,7 @@ class Pending:
     started_at: int | None = None
     stored: bool = False
     calling: bool = False
+    told: int = 0
     refused: int = 0
     timer: asyncio.TimerHandle | None = None
 
@@ -110,15 +113,22 @@ class Pending:
         return self.run.pending.get(self.hash) is self
 
 
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """No run, though an event matched; the reason is for people."""
+
+    reason: str
+
+
 @dataclass(slots=True, eq=False)
 class Run:
     """An unfinished run.
 
     Attributes:
         memos: each finished step's JSON by its hash, in the order they finished.
+        kept: how many of them are on disk.
         parallel: whether steps must be planned before they are run.
         race: whether a race of parallel steps was ever part of it.
-        owed: whether a discovery is due as soon as the one in progress ends.
         parent: the run and the step that invoked it.
         singleton: what it counts as, where one run at a time may.
         deadline: the timer that cancels it.
@@ -131,14 +141,21 @@ class Run:
     started_at: int | None = None
     status: Status = Status.RUNNING
     memos: dict[str, bytes] = field(default_factory=dict)
+    kept: int = 0
     size: int = 0
     pending: dict[str, Pending] = field(default_factory=dict)
     parallel: bool = False
     race: bool = False
-    owed: bool = False
     parent: tuple[str, str] | None = None
     singleton: str | None = None
     deadline: asyncio.TimerHandle | None = None
+
+    @property
+    def told(self) -> dict[str, bytes]:
+        """The memos that are on disk: those that its app may hear of."""
+        if self.kept == len(self.memos):
+            return self.memos
+        return dict(islice(self.memos.items(), self.kept))
 
     def stop_timers(self) -> None:
         """Let nothing fire any more for a run that ended."""

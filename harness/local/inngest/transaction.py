@@ -14,10 +14,16 @@ from harness.local.inngest.state import Event, Pending, Run, Status
 
 @dataclass(slots=True)
 class Transaction:
-    """Statements in order, and what the scheduler does after their commit."""
+    """Statements in order, and what the scheduler does after their commit.
+
+    Attributes:
+        due: what is to be done, now or at its time.
+        advanced: the run of each step that finished.
+    """
 
     statements: list[Statement] = field(default_factory=list)
     due: list[Pending] = field(default_factory=list)
+    advanced: list[Run] = field(default_factory=list)
 
     def put_app(
         self, app_id: str, url: str, sdk: str, functions: list[Function], raw: list[Any]
@@ -51,6 +57,10 @@ class Transaction:
             sql.ADD_RUN, run.id, run.function_id, run.event.internal_id, run.created_at, *parent
         )
 
+    def add_skip(self, event: Event, function_id: str, reason: str) -> None:
+        """An event that matched a function and started no run of it."""
+        self._write(sql.ADD_SKIP, event.internal_id, function_id, now_ms(), reason)
+
     def set_parallel(self, run: Run) -> None:
         """From now on a run's steps are planned before they are run."""
         self._write(sql.SET_PARALLEL, run.race, run.id)
@@ -73,6 +83,7 @@ class Transaction:
         Args:
             pending: what ran it or waited for it.
         """
+        self.advanced.append(pending.run)
         self._write(
             sql.ADD_STEP,
             pending.run.id,

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from harness.local.inngest._times import iso
-from harness.local.inngest.inspection import find_event, find_run, timeline
+from harness.local.inngest.inspection import find_event, find_run, skips, timeline
 from harness.local.inngest.page._frame import page
 from harness.local.inngest.page._lists import run_row
 from harness.local.inngest.page._markup import Html, join, link, row, table, tag
@@ -67,8 +67,20 @@ def event(reader: sqlite3.Connection, event_id: str) -> Html | None:
         _shown(body),
         tag("h2", "Runs"),
         table(heads, [run_row(*item) for item in runs]),
+        *_not_started(reader, internal_id),
     )
     return page(f"Event {internal_id}", live)
+
+
+def _not_started(reader: sqlite3.Connection, internal_id: str) -> list[Html]:
+    (repeated,) = reader.execute(
+        "SELECT repeated FROM events WHERE internal_id = ?", (internal_id,)
+    ).fetchone()
+    if repeated:
+        words = "Its id was used within 24 hours before, so it starts nothing."
+        return [tag("p", words, class_="soft")]
+    rows = [row(item["function_id"], item["reason"]) for item in skips(reader, internal_id)]
+    return [tag("h2", "Not started"), table(("function", "why"), rows)] if rows else []
 
 
 Lane = Callable[[int, int, str], Html]

@@ -18,25 +18,33 @@ _NO_SETTING = {"id", "name", "steps", "triggers"}  # of a function's configurati
 Query = Mapping[str, str]
 
 
-def functions(reader: sqlite3.Connection, unfinished: Mapping[str, int]) -> Html:
+def functions(
+    reader: sqlite3.Connection, unfinished: Mapping[str, int], skipped: Mapping[str, int]
+) -> Html:
     """Apps and their functions.
 
     Args:
         unfinished: how many runs of each function are.
+        skipped: how many events each matched and did not start, since the engine's start.
     """
     sections = []
     for app_id, url, sdk, synced_at in reader.execute(
         "SELECT id, url, sdk, synced_at FROM apps ORDER BY id"
     ):
         rows = [
-            _function(function_id, orjson.loads(config), unfinished.get(function_id, 0))
+            _function(
+                function_id,
+                orjson.loads(config),
+                unfinished.get(function_id, 0),
+                skipped.get(function_id, 0),
+            )
             for function_id, config in reader.execute(
                 "SELECT id, config FROM functions WHERE app_id = ? AND active ORDER BY id",
                 (app_id,),
             )
         ]
         about = f"{url} · {sdk} · registered {iso(synced_at)}"
-        heads = ("function", "triggers", "retries", "settings", "unfinished")
+        heads = ("function", "triggers", "retries", "settings", "unfinished", "skipped")
         sections += [tag("h2", app_id), tag("p", about, class_="soft"), table(heads, rows)]
     nothing = tag("p", "No app has registered yet.", class_="soft")
     return page("Functions", join(*sections) if sections else nothing)
@@ -96,7 +104,7 @@ def run_row(run_id: str, function_id: str, status: str, made: int, ended: int | 
     )
 
 
-def _function(function_id: str, config: dict[str, Any], unfinished: int) -> Html:
+def _function(function_id: str, config: dict[str, Any], unfinished: int, skipped: int) -> Html:
     triggers = [
         tag("div", tag("code", trigger.get("event") or ""), f" if {condition}" if condition else "")
         for trigger in config["triggers"]
@@ -114,6 +122,7 @@ def _function(function_id: str, config: dict[str, Any], unfinished: int) -> Html
         "default" if retries is None else retries,
         join(*settings),
         unfinished,
+        skipped,
     )
 
 

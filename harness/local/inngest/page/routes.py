@@ -29,7 +29,8 @@ async def functions(request: Request) -> Response:
     """`GET /`."""
     engine = engine_of(request)
     unfinished = Counter(run.function_id for run in engine.machine.runs.values())
-    return _answer(_lists.functions(engine.journal.reader, unfinished))
+    skipped = engine.machine.admission.skipped
+    return _answer(_lists.functions(engine.journal.reader, unfinished, skipped))
 
 
 async def runs(request: Request) -> Response:

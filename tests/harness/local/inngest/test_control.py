@@ -1,5 +1,8 @@
 """Cancelling many runs at once, and running an ended one again."""
 
+import datetime
+
+import inngest
 import pytest
 
 SPAN = {"started_after": "2020-01-01T00:00:00Z", "started_before": "2120-01-01T00:00:00Z"}
@@ -98,6 +101,57 @@ async def test_a_failed_run_is_run_again_from_its_start_for_the_same_event(local
     assert (run["status"], run["output"], run["event_id"]) == ("Completed", "now", event)
     assert [number for _, number in seen] == [3, 3]
     assert [run["status"] for run in await local.runs(event)] == ["Failed", "Completed"]
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"idempotency": "event.data.key"},
+        {"rate_limit": inngest.RateLimit(limit=1, period=datetime.timedelta(hours=1))},
+    ],
+)
+async def test_limits_on_incoming_events_count_no_replay(local, limit):
+    @local.function("limited", "test/go", **limit)
+    async def limited(ctx):
+        return ctx.run_id
+
+    await local.serve()
+    run = await local.run("test/go", {"key": "a"})
+    for _ in range(2):
+        answer = await local.http.post(f"/v1/runs/{run['run_id']}/replay")
+        made = answer.json()["data"]["run_id"]
+        assert (await local.ended_run(made))["output"] == made
+    assert await local.runs(await local.send("test/go", {"key": "a"})) == []
+
+
+async def test_a_replay_is_one_run_of_a_singleton_and_is_throttled_like_any_other(local):
+    hour = datetime.timedelta(hours=1)
+    throttle = inngest.Throttle(limit=1, period=hour, burst=0)
+
+    @local.function("single", "test/go", singleton=inngest.Singleton(mode="skip"))
+    async def single(ctx):
+        await ctx.step.wait_for_event("end", event="test/end", timeout=hour)
+
+    @local.function("paced", "test/paced", throttle=throttle)
+    async def paced(ctx):
+        return "done"
+
+    await local.serve()
+    event = await local.send("test/go")
+    await local.waiting(event, "wait")
+    await local.send("test/end")
+    first = await local.ended(event)
+    holder = await local.waiting(await local.send("test/go"), "wait")
+    refused = await local.http.post(f"/v1/runs/{first['run_id']}/replay")
+    assert refused.status_code == 409
+    assert f"it is a singleton and run {holder['run_id']} is unfinished" in refused.text
+
+    run = await local.run("test/paced")
+    answer = await local.http.post(f"/v1/runs/{run['run_id']}/replay")
+    replay = (await local.http.get(f"/v1/runs/{answer.json()['data']['run_id']}")).json()["data"]
+    other = await local.send("test/paced")
+    assert (replay["status"], replay["ended_at"]) == ("Running", None)
+    assert [run["status"] for run in await local.runs(other)] == ["Running"]
 
 
 async def test_what_cannot_be_run_again_is_told(local):

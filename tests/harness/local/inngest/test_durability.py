@@ -222,7 +222,11 @@ async def test_a_database_of_an_older_version_is_brought_up_to_this_one(local, v
     now = round(time.time() * 1000)
     with sqlite3.connect(local.db) as connection:
         connection.executescript(f"{' '.join(scripts)} PRAGMA user_version = {version};")
-        connection.execute("INSERT INTO events VALUES ('1', 'old', 'test/old', ?, '{}')", (now,))
+        connection.execute(
+            "INSERT INTO events (internal_id, id, name, received_at, body)"
+            " VALUES ('1', 'old', 'test/old', ?, '{}')",
+            (now,),
+        )
     connection.close()
 
     @local.function("once", "test/go", idempotency="event.data.key")

@@ -7,6 +7,7 @@ import time
 import pytest
 from inngest.experimental.ai import openai
 
+from harness.local.inngest import executor
 from harness.local.inngest.executor import MAX_ANSWER_BYTES
 
 SDK = b"x-inngest-sdk: inngest-py:v0.5.19\r\ncontent-type: application/json\r\n"
@@ -74,27 +75,30 @@ async def bad_app(local):
 
 
 @pytest.mark.parametrize(
-    ("name", "words", "attempts"),
+    ("name", "words"),
     [
-        ("html", "is not an Inngest app: it answered 200 (text/html): <html>hello", 2),
-        ("garbage", "broke the call off", 2),
-        ("text", "with a body that cannot be read", 2),
-        ("half", "broke the call off", 2),
-        ("silence", "broke the call off", 2),
-        ("large", f"answered more than {MAX_ANSWER_BYTES} bytes", 1),
+        ("html", "is not an Inngest app: it answered 200 (text/html): <html>hello"),
+        ("garbage", "broke the call off"),
+        ("text", "with a body that cannot be read"),
+        ("half", "broke the call off"),
+        ("silence", "broke the call off"),
+        ("large", f"answered more than {MAX_ANSWER_BYTES} bytes"),
+        ("slow", "did not answer in 0.3 s"),
     ],
 )
 async def test_a_wrong_answer_is_an_attempt_and_its_error_is_the_runs(
-    local, bad_app, name, words, attempts
+    local, bad_app, name, words, monkeypatch
 ):
+    if name == "slow":
+        monkeypatch.setattr(executor, "CALL_TIMEOUT_S", 0.3)
     local.start_engine()
     calls = await bad_app(name)
     run = await local.ended(await local.send(f"bad/{name}"))
     assert run["status"] == "Failed"
     assert words in run["output"]["message"]
     failures = (await local.timeline(run["run_id"]))["attempts"]
-    assert [item["attempt"] for item in failures] == list(range(attempts))
-    assert len(calls) == attempts
+    assert [item["attempt"] for item in failures] == [0, 1]
+    assert len(calls) == 2
 
 
 async def test_an_answer_that_is_not_signed_is_an_attempt_in_signed_mode(local, bad_app):
@@ -102,10 +106,11 @@ async def test_an_answer_that_is_not_signed_is_an_attempt_in_signed_mode(local, 
     local.start_engine(signing_key=key)
     token = hashlib.sha256(bytes.fromhex("ab" * 32)).hexdigest()
     local.http.headers["authorization"] = f"Bearer {token}"
-    await bad_app("unsigned")
+    calls = await bad_app("unsigned")
     run = await local.ended(await local.send("bad/unsigned"))
     assert run["status"] == "Failed"
     assert "signed its answer wrongly" in run["output"]["message"]
+    assert len(calls) == 2
 
 
 async def test_other_runs_go_on_beside_apps_that_are_slow_or_wrong(local, bad_app):

@@ -112,6 +112,22 @@ async def test_an_event_is_shown_with_the_runs_it_started(local):
     assert f"/runs/{run['run_id']}" in found
 
 
+async def test_an_event_tells_what_it_did_not_start_and_why(local):
+    @local.function("once", "test/go", idempotency="event.data.key")
+    async def once(ctx):
+        return "done"
+
+    await local.serve()
+    first, skipped, repeated = [
+        await local.send("test/go", {"key": key}, id=sent)
+        for key, sent in (("a", "1"), ("a", "2"), ("b", "1"))
+    ]
+    assert "Not started" not in await text(local, f"/events/{first}")
+    assert "its idempotency key is used up" in await text(local, f"/events/{skipped}")
+    assert "used within 24 hours before" in await text(local, f"/events/{repeated}")
+    assert (await text(local, "/")).count("<td>1</td>") == 1
+
+
 async def test_whatever_stands_in_names_events_and_outputs_is_only_text(local):
     @local.function("plain", f"test/{SPOILED}", retries=0)
     async def plain(ctx):

@@ -58,6 +58,21 @@ async def test_keys_and_limits_are_known_after_a_restart(local):
     assert await started(local, await send(local, "ab")) == [False, True]
 
 
+async def test_what_is_skipped_is_told_with_its_event_and_counted_and_not_logged(local, caplog):
+    caplog.set_level("INFO")
+    limited_function(local, rate_limit=inngest.RateLimit(limit=1, period=HOUR))
+    await local.serve()
+    started, *over = await send(local, "aaa")
+    assert (await local.http.get(f"/v1/events/{started}/skips")).json()["data"] == []
+    for event in over:
+        (skip,) = (await local.http.get(f"/v1/events/{event}/skips")).json()["data"]
+        assert skip["function_id"] == "app-limited"
+        assert "its rate limit is used up" in skip["reason"]
+    assert (await local.http.get("/v1/events/nobody/skips")).status_code == 404
+    assert (await local.http.get("/v1/apps")).json()["skipped_events"] == {"app-limited": 2}
+    assert "starts no run" not in caplog.text
+
+
 async def test_invoking_what_is_over_its_limit_is_an_error_the_caller_can_catch(local):
     @local.function("callee", "test/never", rate_limit=inngest.RateLimit(limit=1, period=HOUR))
     async def callee(ctx):

@@ -15,7 +15,7 @@ from harness.local.inngest.transaction import Transaction
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-TABLES = ("runs", "events", "steps", "attempts", "pending")
+TABLES = ("runs", "events", "steps", "attempts", "pending", "skips")
 
 
 @pytest.fixture
@@ -48,6 +48,7 @@ async def store(journal, monkeypatch, name, at, *, ended=True):
     tx = Transaction()
     with clock(monkeypatch, at):
         tx.add_event(event)
+        tx.add_skip(event, "app-g", "its rate limit is used up")
         tx.add_run(run)
         tx.add_step(called, "hash", "step", "StepRun", b"{}", False)
         tx.add_attempt(called, "hash", "step", {"message": "no"})
@@ -63,7 +64,7 @@ async def test_an_old_run_goes_with_all_that_is_told_of_it(journal, monkeypatch)
     await store(journal, monkeypatch, "old", now - 3 * DAY_MS)
     await store(journal, monkeypatch, "young", now - HOUR_MS)
     assert await Pruner(journal, 2 * DAY_MS).prune() == Pruned(runs=1, events=1)
-    assert counts(journal) == {"runs": 1, "events": 1, "steps": 1, "attempts": 1, "pending": 0}
+    assert counts(journal) == dict.fromkeys(TABLES, 1) | {"pending": 0}
     assert journal.reader.execute("SELECT id FROM runs").fetchall() == [("run-young",)]
 
 

@@ -1,60 +1,61 @@
 """Random programs, faults and restarts: whatever happens when, each run ends once and as it should.
 
-The engine's machine, its journal's statements and its recovery are driven step by step; the
-scheduler and the app are the test's own. A crash forgets everything that was not committed.
+All of the engine but its sockets and its disk's thread is driven step by step: machine, scheduler,
+gate, statements, recovery. What moves the clock, commits and answers calls are the test's rules,
+and a crash forgets everything that was not committed.
 """
 
 import asyncio
 import sqlite3
-import tempfile
 from collections import Counter
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from itertools import chain, pairwise
+from types import SimpleNamespace
+from unittest import mock
 
 import orjson
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from harness.local.inngest import _schema, ids
+from harness.local.inngest._times import iso
 from harness.local.inngest.answers import Answer, Failed, Finished, Operations, Refused
 from harness.local.inngest.answers import error as problem
-from harness.local.inngest.config import parse_function
+from harness.local.inngest.config import Function, parse_function
 from harness.local.inngest.ids import now_ms, ulid
-from harness.local.inngest.journal import Journal
 from harness.local.inngest.machine import Machine
 from harness.local.inngest.recovery import restore
+from harness.local.inngest.scheduler import Scheduler
 from harness.local.inngest.state import Event, Kind, Pending
 from harness.local.inngest.transaction import Transaction
 
-RETRIES = 20
-CONFIG = {
-    "id": "app-program",
-    "name": "program",
-    "triggers": [{"event": "test/go"}],
-    "steps": {
-        "step": {
-            "runtime": {"type": "http", "url": "http://127.0.0.1:1/api/inngest"},
-            "retries": {"attempts": RETRIES},
-        }
-    },
+MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
+URL = "http://127.0.0.1:1/api/inngest"
+STEP = {"step": {"runtime": {"type": "http", "url": URL}, "retries": {"attempts": 20}}}
+SAME_KEY = "async.data.key == event.data.key"
+SETTINGS = {
+    "plain": {"cancel": [{"event": "test/stop", "if": SAME_KEY, "timeout": "2h"}]},
+    "few": {"concurrency": [{"limit": 2}, {"limit": 1, "key": "event.data.group"}]},
+    "paced": {"throttle": {"limit": 2, "period": "60s", "burst": 0}},
+    "timed": {"timeouts": {"finish": "90m"}},
+    "once": {"idempotency": "event.data.group"},
+    "single": {"singleton": {"mode": "skip", "key": "event.data.group"}},
+    "latest": {"singleton": {"mode": "cancel", "key": "event.data.group"}},
+    "child": {},
 }
-CHILD = {**CONFIG, "id": "app-child", "triggers": [{"event": "test/never"}]}
-APP = [("app", "http://127.0.0.1:1/api/inngest", "test")]
+CONFIGS = [
+    {"id": f"app-{name}", "triggers": [{"event": f"test/{name}"}], "steps": STEP, **chosen}
+    for name, chosen in SETTINGS.items()
+]
+# Of two runs of one group, when of the first the second may begin.
+APART = {"once": ("created", DAY_MS), "single": ("ended", 0), "latest": ("ended", 0)}
+TRIGGERED = [name for name in SETTINGS if name != "child"]
 
 # What a function does, one after another; a parallel group has at least two steps.
 OPERATION = st.one_of(
+    st.tuples(st.sampled_from(["wait", "sleep", "invoke"]), st.just(1)),
     st.tuples(st.just("run"), st.integers(0, 2)),  # how often it fails first
     st.tuples(st.sampled_from(["parallel", "race"]), st.integers(2, 3)),
-    st.tuples(st.just("sleep"), st.just(1)),
-    st.tuples(st.just("wait"), st.just(1)),
-    st.tuples(st.just("invoke"), st.just(1)),
 )
 PROGRAM = st.lists(OPERATION, max_size=4)
 
@@ -63,8 +64,8 @@ def app_answers(pending: Pending) -> tuple[str | None, Answer]:
     """What an app of the SDK would answer, and which step it ran for that."""
     run, data = pending.run, pending.run.event.payload["data"]
     for index, (kind, count) in enumerate(data.get("program", [["run", 0]])):
-        steps = _steps(index, kind, count)
-        missing = [step for step in steps if step not in run.memos]
+        steps = steps_of([[kind, count]], index)
+        missing = [step for step in steps if step not in run.told]
         if pending.hash in missing or (missing and kind == "run" and not run.parallel):
             step = pending.hash or missing[0]
             if kind == "run" and pending.attempt < count:
@@ -74,253 +75,324 @@ def app_answers(pending: Pending) -> tuple[str | None, Answer]:
             return step, Operations([item])
         if missing:
             return None, Operations([_asked(kind, step, data) for step in missing])
-    return None, Finished(orjson.dumps([*map(str, run.memos)]))
+    return None, Finished(orjson.dumps([*run.told]))
 
 
 def _asked(kind: str, step: str, data: dict) -> dict:
     match kind:
         case "sleep":
-            at = datetime.now(UTC) + timedelta(hours=1)
-            return {"id": step, "op": "Sleep", "name": at.isoformat()}
+            return {"id": step, "op": "Sleep", "name": iso(now_ms() + HOUR_MS)}
         case "wait":
-            opts = {"timeout": "1h", "if": "async.data.key == event.data.key"}
+            opts = {"timeout": "1h", "if": SAME_KEY}
             return {"id": step, "op": "WaitForEvent", "name": "test/answer", "opts": opts}
         case "invoke":
-            opts = {"function_id": "app-child", "payload": {"data": {"key": data["key"]}}}
-            return {"id": step, "op": "InvokeFunction", "opts": opts}
+            called = {"function_id": "app-child", "payload": {"data": {"key": data["key"]}}}
+            return {"id": step, "op": "InvokeFunction", "opts": called}
         case _:
             return {"id": step, "op": "StepPlanned", "opts": {"parallelMode": kind}}
 
 
-def _steps(index: int, kind: str, count: int) -> list[str]:
-    grouped = kind in ("parallel", "race")
-    return [f"s{index}.{branch}" for branch in range(count)] if grouped else [f"s{index}"]
-
-
-def steps_of(program: list) -> set[str]:
+def steps_of(program: list, first: int = 0) -> list[str]:
     """All steps that a program's run finishes."""
-    return {
-        step for index, (kind, count) in enumerate(program) for step in _steps(index, kind, count)
-    }
+    return [
+        f"s{index}.{branch}"
+        for index, (kind, count) in enumerate(program, first)
+        for branch in range(count if kind in ("parallel", "race") else 1)
+    ]
+
+
+class Clock:
+    """The machine's time, which rules move."""
+
+    ns = 1_800_000_000 * 10**9
+
+    def time_ns(self) -> int:
+        return self.ns
+
+    monotonic_ns = time_ns
+
+    def advance(self, ms: int) -> None:
+        self.ns += ms * 10**6
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """An event loop by that clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self._clock_resolution = 1e-4  # what is due now is done now
+
+    def time(self) -> float:
+        return self._clock.ns / 1e9
+
+    def settle(self) -> None:
+        """Do all that is due now."""
+        self.call_soon(self.stop)
+        self.run_forever()
+        if self._ready:
+            self.settle()
+
+
+class Engine:
+    """A running engine: its journal commits, and its calls are answered, when it is told to."""
+
+    def __init__(self, clock: Clock, disk: sqlite3.Connection) -> None:
+        self.disk = disk
+        self.loop = Loop(clock)
+        self.uncommitted: list[tuple] = []
+        self.calls: list[SimpleNamespace] = []  # those that are executing
+        self.wrong: list[str] = []
+        self.machine = Machine(backoff_ms=1)
+        self.loop.run_until_complete(self._start())
+        self.commit(len(self.uncommitted))
+
+    async def _start(self) -> None:
+        self.scheduler = Scheduler(self.machine, journal=self, executor=self)
+        tx = Transaction()
+        restore(self.machine, self.disk, tx)
+        self.scheduler.commit(tx)
+
+    def submit(self, statements, committed) -> None:
+        """What the journal does."""
+        self.uncommitted.append((statements, committed))
+
+    async def call(self, function: Function, pending: Pending) -> Answer:
+        """What the executor does."""
+        kept = self.kept_steps(pending.run.id)
+        step, answer = app_answers(pending)
+        if not set(pending.run.told) <= kept:
+            self.wrong.append("the app heard of a result before it was on disk")
+        if step in kept:
+            self.wrong.append(f"step {step} was finished and is run again")
+        told, group = self.loop.create_future(), pending.run.event.payload["data"].get("group")
+        made = SimpleNamespace(function=function.id, group=group, answer=answer, told=told)
+        self.calls.append(made)
+        groups = Counter(item.group for item in self.calls if item.function == "app-few")
+        if groups.total() > 2 or max(groups.values(), default=0) > 1:
+            self.wrong.append(f"more execute than their limits allow: {groups}")
+        return await told
+
+    def kept_steps(self, run_id: str) -> set[str]:
+        """The finished steps that are on disk."""
+        found = self.disk.execute("SELECT hash FROM steps WHERE run_id = ?", (run_id,))
+        return {step for (step,) in found}
+
+    def commit(self, count: int) -> None:
+        """Bring the oldest `count` transactions to the disk."""
+        group, self.uncommitted = self.uncommitted[:count], self.uncommitted[count:]
+        self.disk.execute("BEGIN")
+        for statement in chain.from_iterable(statements for statements, _ in group):
+            self.disk.execute(*statement)
+        self.disk.execute("COMMIT")
+        for _, committed in group:
+            committed()
+        self.loop.settle()
+
+    def answer(self, index: int, fault: Answer | None = None) -> None:
+        """Answer a call, if only with a fault."""
+        made = self.calls.pop(index)
+        made.told.set_result(fault or made.answer)
+        self.loop.settle()
+
+    def work(self) -> None:
+        """Commit and answer until only time could change anything."""
+        while self.uncommitted or self.calls:
+            self.commit(len(self.uncommitted))
+            if self.calls:
+                self.answer(0)
+
+    def kill(self) -> None:
+        while tasks := asyncio.all_tasks(self.loop):
+            for task in tasks:
+                task.cancel()
+            self.loop.settle()
+        self.loop.close()
 
 
 class Faults(RuleBasedStateMachine):
-    """The engine between a sender, an app and crashes."""
+    """The engine between senders, apps, time and crashes."""
 
     @initialize()
     def start(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        path = Path(self.folder.name) / "inngest.db"
-        asyncio.run(_create(path))
-        self.disk = sqlite3.connect(path, isolation_level=None)
+        self.clock = Clock()
+        self.patch = mock.patch.multiple(ids, time=self.clock, _STEADY_ORIGIN_NS=0)
+        self.patch.start()
+        self.disk = sqlite3.connect(":memory:", isolation_level=None)
+        self.disk.executescript(_schema.TABLES + "".join(_schema.UPGRADES.values()))
         tx = Transaction()
-        functions = [parse_function("app", raw) for raw in (CONFIG, CHILD)]
-        tx.put_app(*APP[0], functions, [CONFIG, CHILD])
-        self._write(tx)
-        self.sent: dict[str, list] = {}
+        tx.put_app("app", URL, "test", [parse_function("app", raw) for raw in CONFIGS], CONFIGS)
+        for statement in tx.statements:
+            self.disk.execute(*statement)
+        self.keys: list[str] = []
         self.cancelled: set[str] = set()
-        self._boot()
+        self.engine = Engine(self.clock, self.disk)
 
-    def _boot(self) -> None:
-        """Start an engine on what is on disk."""
-        self.machine = Machine(backoff_ms=1)
-        self.uncommitted: list[Transaction] = []
-        self.calls: list[Pending] = []
-        self.timers: list[Pending] = []
-        self.executing: list[tuple[Pending, Answer]] = []
-        tx = Transaction()
-        restore(self.machine, self.disk, tx)
-        self._write(tx)
-        self._schedule(tx)
+    def _send(self, name: str, **data) -> None:
+        tx, now = Transaction(), now_ms()
+        event = Event.create({"name": f"test/{name}", "data": data}, ulid(now), now)
+        self.engine.machine.route(event, tx)
+        self.engine.scheduler.commit(tx)
 
-    def _write(self, tx: Transaction) -> None:
-        self.disk.execute("BEGIN")
-        for statement, parameters in tx.statements:
-            self.disk.execute(statement, parameters)
-        self.disk.execute("COMMIT")
+    @rule(name=st.sampled_from(TRIGGERED), program=PROGRAM, group=st.sampled_from("ab"))
+    def an_event_starts_a_run(self, name: str, program: list, group: str) -> None:
+        self.keys.append(f"k{len(self.keys)}")
+        self._send(name, key=self.keys[-1], program=program, group=group)
 
-    def _schedule(self, tx: Transaction) -> None:
-        for pending in tx.due:
-            if pending.live:
-                due = self.timers if pending.due_at is not None else self.calls
-                if pending not in due and (pending.due_at is not None or pending.kind.calls):
-                    due.append(pending)
+    def _keys_of(self, pendings: list[Pending]) -> list[str]:
+        return sorted({item.run.event.payload["data"]["key"] for item in pendings}) or self.keys
 
-    def _commit_all(self) -> None:
-        while self.uncommitted:
-            tx = self.uncommitted.pop(0)
-            self._write(tx)
-            self._schedule(tx)
-
-    @rule(program=PROGRAM)
-    def an_event_starts_a_run(self, program: list) -> None:
-        key = f"k{len(self.sent)}"
-        self.sent[key] = program
-        data = {"key": key, "program": program}
-        tx = Transaction()
-        event = Event.create({"name": "test/go", "data": data}, ulid(now_ms()), now_ms())
-        self.machine.route(event, tx)
-        self.uncommitted.append(tx)
-
-    @precondition(lambda self: self.sent)
+    @precondition(lambda self: self.keys)
     @rule(data=st.data())
     def an_event_answers_a_wait(self, data: st.DataObject) -> None:
-        key = data.draw(st.sampled_from(sorted(self.sent)))
-        tx = Transaction()
-        payload = {"name": "test/answer", "data": {"key": key}}
-        waiting = [
-            pending
-            for run in self.machine.runs.values()
-            for pending in run.pending.values()
-            if pending.kind is Kind.WAIT and run.event.payload["data"]["key"] == key
-        ]
-        self.machine.route(Event.create(payload, ulid(now_ms()), now_ms()), tx)
-        assert not any(pending.live for pending in waiting)
-        self.uncommitted.append(tx)
+        waits = [item for item in self._pendings() if item.kind is Kind.WAIT]
+        key = data.draw(st.sampled_from(self._keys_of(waits)))
+        self._send("answer", key=key)
+        for item in waits:
+            assert item.live == (item.run.event.payload["data"]["key"] != key), "a wait was deaf"
 
-    @precondition(lambda self: self.calls)
+    @precondition(lambda self: self.keys)
     @rule(data=st.data())
-    def the_app_is_called(self, data: st.DataObject) -> None:
-        self._call(self.calls.pop(data.draw(st.integers(0, len(self.calls) - 1))))
+    def an_event_cancels_a_run(self, data: st.DataObject) -> None:
+        key = data.draw(st.sampled_from(self._keys_of(self._pendings())))
+        fit = {
+            run.id: now_ms() < run.created_at + 2 * HOUR_MS
+            for run in self.engine.machine.runs.values()
+            if run.function_id == "app-plain" and run.event.payload["data"]["key"] == key
+        }
+        self._send("stop", key=key)
+        for run_id, meant in fit.items():
+            assert (run_id in self.engine.machine.runs) != meant, (
+                "a run was deaf to what cancels it"
+            )
+            self.cancelled |= {run_id} if meant else set()
 
-    def _call(self, pending: Pending) -> None:
-        if not pending.live:
-            return
-        run = pending.run
-        kept = self._kept_steps(run.id)
-        # Nothing outside hears of a result before it is on disk.
-        assert set(run.memos) <= kept
-        pending.calling, pending.started_at = True, now_ms()
-        step, answer = app_answers(pending)
-        # A finished step is not run again.
-        assert step not in kept
-        self.executing.append((pending, answer))
+    def _pendings(self) -> list[Pending]:
+        return [item for run in self.engine.machine.runs.values() for item in run.pending.values()]
 
-    @precondition(lambda self: self.executing)
+    @precondition(lambda self: self.engine.calls)
     @rule(data=st.data(), fault=st.sampled_from(["", "", "", "refused", "lost"]))
     def the_app_answers(self, data: st.DataObject, fault: str) -> None:
-        index = data.draw(st.integers(0, len(self.executing) - 1))
-        pending, answer = self.executing.pop(index)
-        if fault == "refused":
-            answer = Refused("it is down")
-        elif fault == "lost":
-            answer = Failed(problem("ConnectionLost", "it died"))
-        self._answered(pending, answer)
+        faults = {"refused": Refused("it is down"), "lost": Failed(problem("Lost", "it died"))}
+        index = data.draw(st.integers(0, len(self.engine.calls) - 1))
+        self.engine.answer(index, faults.get(fault))
 
-    def _answered(self, pending: Pending, answer: Answer) -> None:
-        tx = Transaction()
-        self.machine.answered(pending, answer, tx)
-        self.uncommitted.append(tx)
-
-    @precondition(lambda self: self.timers)
-    @rule(data=st.data())
-    def a_timer_fires(self, data: st.DataObject) -> None:
-        self._fire(self.timers.pop(data.draw(st.integers(0, len(self.timers) - 1))))
-
-    def _fire(self, pending: Pending) -> None:
-        if not pending.live:
-            return
-        if pending.kind.calls:
-            pending.due_at = None
-            self.calls.append(pending)
-            return
-        tx = Transaction()
-        self.machine.expired(pending, tx)
-        self.uncommitted.append(tx)
-
-    @precondition(lambda self: self.machine.runs)
+    @precondition(lambda self: self.engine.machine.runs)
     @rule(data=st.data())
     def a_run_is_cancelled(self, data: st.DataObject) -> None:
-        kept = {run_id for (run_id,) in self.disk.execute("SELECT id FROM runs")}
-        known = [run_id for run_id in self.machine.runs if run_id in kept]
-        if known:
-            run_id = data.draw(st.sampled_from(known))
-            tx = Transaction()
-            self.machine.cancel(self.machine.runs[run_id], tx)
-            self.uncommitted.append(tx)
-            self.cancelled.add(run_id)
+        run_id = data.draw(st.sampled_from([*self.engine.machine.runs]))
+        tx = Transaction()
+        self.engine.machine.cancel(self.engine.machine.runs[run_id], tx)
+        self.engine.scheduler.commit(tx)
+        self.cancelled.add(run_id)
 
-    @precondition(lambda self: self.uncommitted)
+    @precondition(lambda self: self.engine.uncommitted)
     @rule(data=st.data())
     def a_group_is_committed(self, data: st.DataObject) -> None:
-        count = data.draw(st.integers(1, len(self.uncommitted)))
-        for _ in range(count):
-            tx = self.uncommitted.pop(0)
-            self._write(tx)
-            self._schedule(tx)
+        self.engine.commit(data.draw(st.integers(1, len(self.engine.uncommitted))))
+
+    @rule(ms=st.sampled_from([10, 2_000, 30_000, 20 * MINUTE_MS, HOUR_MS]))
+    def time_goes_on(self, ms: int) -> None:
+        self.clock.advance(ms)
+        self.engine.loop.settle()
 
     @rule()
-    def the_engine_is_killed_and_started(self) -> None:
-        self._boot()
+    def all_goes_well_until_only_time_is_left(self) -> None:
+        self.engine.work()
+
+    @rule(down_ms=st.sampled_from([0, 0, HOUR_MS]))
+    def the_engine_is_killed_and_started(self, down_ms: int) -> None:
+        self.engine.kill()
+        self.clock.advance(down_ms)
+        self.engine = Engine(self.clock, self.disk)
 
     @invariant()
-    def no_step_is_recorded_and_no_end_is_told_twice(self) -> None:
+    def nothing_went_wrong_between(self) -> None:
+        assert self.engine.wrong == []
         query = "SELECT run_id, hash FROM steps GROUP BY run_id, hash HAVING count(*) > 1"
-        assert self.disk.execute(query).fetchall() == []
-        assert set(self._told_ends().values()) <= {1}
+        assert self.disk.execute(query).fetchall() == [], "a step was recorded twice"
+        assert set(self._told_ends().values()) <= {1}, "an end was told twice"
 
     def teardown(self) -> None:
-        if hasattr(self, "disk"):
+        try:
             self._settle()
             self._judge()
+        finally:
+            self.engine.kill()
             self.disk.close()
-            self.folder.cleanup()
-
-    @rule()
-    def all_goes_well_until_only_timers_are_left(self) -> None:
-        self._work()
-
-    def _work(self) -> None:
-        while self.uncommitted or self.executing or self.calls:
-            self._commit_all()
-            if self.executing:
-                self._answered(*self.executing.pop())
-            elif self.calls:
-                self._call(self.calls.pop())
+            self.patch.stop()
 
     def _settle(self) -> None:
-        """Commit, answer and fire everything until nothing is left to do."""
-        self._work()
-        while self.timers:
-            self._fire(self.timers.pop())
-            self._work()
+        """Let all go well and time pass until nothing is left to do."""
+        self.engine.work()
+        for ms in [*[3_000] * 20, *[20 * MINUTE_MS] * 200]:
+            if not self.engine.machine.runs:
+                return
+            self.time_goes_on(ms=ms)
+            self.engine.work()
 
     def _judge(self) -> None:
-        """Each event that came to the disk has one run, ended once, with all its steps' results."""
-        assert self.machine.runs == {}
-        assert self.disk.execute("SELECT count(*) FROM pending").fetchone() == (0,)
-        rows = self.disk.execute(
-            "SELECT r.id, r.function_id, r.status, r.output, e.body FROM runs r"
-            " JOIN events e ON e.internal_id = r.event_id"
-        ).fetchall()
-        accepted = self.disk.execute("SELECT count(*) FROM events WHERE name = 'test/go'")
-        programs = [row for row in rows if row[1] == "app-program"]
-        assert len(programs) == accepted.fetchone()[0]
-        assert self._told_ends() == dict.fromkeys((row[0] for row in rows), 1)
-        for run_id, _, status, output, body in programs:
-            program = orjson.loads(body)["data"]["program"]
-            if status != "CANCELLED":
-                assert status == "COMPLETED", output
-                assert set(orjson.loads(output)) == steps_of(program) == self._kept_steps(run_id)
-            else:
-                assert run_id in self.cancelled
+        """What the disk says at the end is what should have come of the events it has."""
+        self.nothing_went_wrong_between()
+        assert self.engine.machine.runs == {}, "a run never ends"
+        assert self.disk.execute("SELECT * FROM pending").fetchall() == []
+        runs = self._runs()
+        assert self._told_ends() == dict.fromkeys((run["id"] for run in runs), 1)
+        for run in runs:
+            self._judge_end(run)
+        ends = Counter(run["name"] for run in runs)
+        ends += self._counts("SELECT substr(function_id, 5) FROM skips")
+        events = self._counts("SELECT substr(name, 6) FROM events WHERE name LIKE 'test/%'")
+        assert {name: ends[name] for name in TRIGGERED} == {
+            name: events[name] for name in TRIGGERED
+        }
+        starts = sorted(run["started"] for run in runs if run["name"] == "paced" and run["started"])
+        paces = [later - first for first, later in zip(starts, starts[2:], strict=False)]
+        assert all(pace >= 30_000 for pace in paces), "a throttle let too many start"
+        for name, (since, least_ms) in APART.items():
+            for group in "ab":
+                alike = [run for run in runs if (run["name"], run["group"]) == (name, group)]
+                for before, after in pairwise(alike):
+                    assert after["created"] - before[since] >= least_ms, f"two runs of {name}"
 
-    def _kept_steps(self, run_id: str) -> set[str]:
-        query = "SELECT hash FROM steps WHERE run_id = ?"
-        return {step for (step,) in self.disk.execute(query, (run_id,))}
+    def _judge_end(self, run: dict) -> None:
+        took = run["ended"] - (run["started"] or run["created"])
+        if run["status"] == "COMPLETED":
+            steps = set(steps_of(run["program"]))
+            assert set(run["output"]) == steps == self.engine.kept_steps(run["id"])
+            assert took <= 90 * MINUTE_MS or run["name"] != "timed", "it finished after its timeout"
+        elif run["id"] not in self.cancelled:
+            assert run["status"] == "CANCELLED", run["output"]
+            words = {"timed": "did not finish", "latest": "took its place"}[run["name"]]
+            assert words in run["output"]["message"]
+            assert took >= 90 * MINUTE_MS or run["name"] == "latest"
 
-    def _told_ends(self) -> Counter:
-        query = "SELECT body FROM events WHERE name = 'inngest/function.finished'"
-        return Counter(orjson.loads(body)["data"]["run_id"] for (body,) in self.disk.execute(query))
+    def _runs(self) -> list[dict]:
+        """The runs on disk, in the order they were made."""
+        found = self.disk.execute(
+            "SELECT r.id, substr(function_id, 5) name, status, created_at created,"
+            " started_at started, ended_at ended, output, body"
+            " FROM runs r JOIN events e ON e.internal_id = r.event_id ORDER BY r.rowid"
+        )
+        names = [column[0] for column in found.description]
+        rows = [dict(zip(names, row, strict=True)) for row in found]
+        for row in rows:
+            row["output"] = orjson.loads(row["output"])
+            row |= {"group": None, "program": [["run", 0]]} | orjson.loads(row["body"])["data"]
+        return rows
 
+    def _told_ends(self) -> Counter[str]:
+        return self._counts(
+            "SELECT body ->> '$.data.run_id' FROM events WHERE name = 'inngest/function.finished'"
+        )
 
-async def _create(path: Path) -> None:
-    await Journal(path, "NORMAL", pytest.fail).close()
+    def _counts(self, query: str) -> Counter[str]:
+        return Counter(value for (value,) in self.disk.execute(query))
 
 
 TestFaults = Faults.TestCase
 TestFaults.settings = settings(
-    max_examples=60,
+    max_examples=100,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
