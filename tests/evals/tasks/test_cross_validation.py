@@ -121,8 +121,7 @@ async def test_without_it_the_shipped_weights_are_measured_and_said(services, co
 
 
 async def test_two_runs_differ_in_nothing_but_timings(services, console):
-    # Ids in the store are random, and so is no order that messages of the same score may take.
-    data = made(FACTS, ["I see."] * 12)
+    data = made(FACTS, ["I see."] * 12)  # most score the same
     first, *others = [
         (await evaluate_retrieval(services, data, console=console, cross_validated=True)).rows.drop(
             "seconds", "gather_ms"

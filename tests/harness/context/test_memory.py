@@ -133,15 +133,15 @@ def test_a_server_that_is_not_there_is_named_with_its_variable(free_port):
         connect(f"http://127.0.0.1:{port}")
 
 
-async def test_messages_of_the_same_score_come_latest_first_after_a_start(
-    chroma, memory, embedder, conversation
+async def test_of_messages_of_the_same_score_the_later_comes_first_after_a_start(
+    chroma, memory, embedder, new_message, monkeypatch
 ):
-    messages = conversation(["a paper lantern", *["the same words"] * 8])
+    monkeypatch.setattr(vectors, "PAGE", 3)  # messages that are read at once
+    day_ms = 24 * 3600 * 1000  # no message shares in the score of one of another day
+    messages = [new_message("a lantern", day, sent_at=day * day_ms) for day in range(9)]
     await memory.index("user", "thread", messages)
-    started = Memory(chroma, embedder)
-    found = [hit.order for hit in await started.retrieve("the same words", 8, USER)]
-    held = [hit.order for hit in await memory.retrieve("the same words", 8, USER)]
-    assert found == held
+    hits = await Memory(chroma, embedder).retrieve("lantern", 9, USER)
+    assert [hit.order for hit in hits] == list(range(9))[::-1]
 
 
 def test_a_breadth_of_every_message_finds_the_very_nearest(chroma, word_embedder):
