@@ -186,6 +186,7 @@ async def build_services(settings: Settings) -> Services:
         embedder,
         retriever=settings.retriever,
         ranker=load_ranker(settings.ranker) if settings.ranker else None,
+        breadth=settings.memory_breadth,
     )
     knowledge = Knowledge(chroma, embedder)
     exemplars = Exemplars(chroma, embedder)

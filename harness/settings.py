@@ -146,6 +146,9 @@ class Settings(BaseSettings):
     embedder_config: SecretStr = SecretStr("{}")  # of chroma:NAME, JSON; a key may stand in it
     embedding_cache: Literal["disk", "memory", "off"] = "disk"
     retriever: Literal["hybrid", "dense", "lexical"] = "hybrid"
+    # Neighbours that Chroma considers for a query, in collections made from now on: at 200 it may
+    # miss some of the 200 nearest; the number of a user's messages makes it exact.
+    memory_breadth: int = Field(200, ge=1)
     ranker: Path | None = None  # a file of `harness fit retrieval`; None: the packaged one
     followed: int = 256  # threads, and users, whose changes are pushed to a worker; 0: none
     context_budget_tokens: int = 1200

@@ -20,7 +20,7 @@ from evals.commands.options import (
     SliceOption,
     TrackOption,
 )
-from evals.embedding import timed
+from evals.embedding import exact, timed
 from harness.errors import HarnessError
 from harness.settings import Settings
 
@@ -74,7 +74,7 @@ def eval_retrieval(
 
         async with (
             measuring_stack(settings, PARTS, console) as measured,
-            await build_services(timed(measured.settings, settings)) as services,
+            await build_services(exact(timed(measured.settings, settings))) as services,
         ):
             return await evaluate_retrieval(
                 services,

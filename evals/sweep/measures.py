@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from evals.embedding import timed
+from evals.embedding import exact, timed
 
 if TYPE_CHECKING:  # importing these takes seconds
     from evals.datasets.cases import PipelineSet
@@ -38,7 +38,7 @@ async def measure_retrieval(
 
     assert child.measured is not None
     there = child.measured.settings.model_copy(update=dict(child.chosen))
-    async with await build_services(timed(there, child.settings)) as services:
+    async with await build_services(exact(timed(there, child.settings))) as services:
         return await evaluate_retrieval(
             services,
             _conversations(source),

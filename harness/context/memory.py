@@ -14,7 +14,7 @@ from harness.context.hybrid import HybridRetriever
 from harness.context.lexical import LexicalRetriever
 from harness.context.ranker import Ranker
 from harness.context.retriever import Hit, Retriever, Scope
-from harness.context.vectors import VectorStore
+from harness.context.vectors import BREADTH, VectorStore
 from harness.models import Message
 
 RetrieverName = Literal["hybrid", "dense", "lexical"]
@@ -30,6 +30,7 @@ class Memory:
         *,
         retriever: RetrieverName = "hybrid",
         ranker: Ranker | None = None,
+        breadth: int = BREADTH,
     ) -> None:
         """Use a Chroma client.
 
@@ -38,9 +39,10 @@ class Memory:
             embedder: makes the vectors; another one's are kept apart.
             retriever: how to search; by default every signal together.
             ranker: the weights of the signals; by default the packaged ones.
+            breadth: neighbours that Chroma considers in collections made from now on.
         """
         self.embedder = embedder
-        self.vectors = VectorStore(client, embedder)
+        self.vectors = VectorStore(client, embedder, breadth)
         self.hybrid = HybridRetriever(self.vectors, embedder, ranker)
         retrievers: dict[RetrieverName, Retriever] = {
             "hybrid": self.hybrid,

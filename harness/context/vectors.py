@@ -28,7 +28,7 @@ CACHED_USERS = 256
 CACHE_TTL_S = 900.0
 _PREFIX = "memory-"
 _DIGEST_CHARS = 40
-BREADTH = 200  # neighbours HNSW considers, at least as many as are asked for
+BREADTH = 200  # neighbours HNSW considers, unless set; at least as many as are asked for
 
 
 def connect(url: str) -> ClientAPI:
@@ -59,9 +59,17 @@ class VectorStore:
     block; call them from a thread.
     """
 
-    def __init__(self, client: ClientAPI, embedder: Embedder) -> None:
+    def __init__(self, client: ClientAPI, embedder: Embedder, breadth: int = BREADTH) -> None:
+        """Use a Chroma client.
+
+        Args:
+            client: of a server, or embedded within one process.
+            embedder: makes the vectors; another one's are kept apart.
+            breadth: neighbours that HNSW considers in collections made from now on.
+        """
         self._client = client
         self._embedder = embedder
+        self._breadth = breadth
         self._adapter = ChromaEmbedding(embedder)
         self._corpora: ExpiringCache[str, Corpus] = ExpiringCache(
             CACHED_USERS, CACHE_TTL_S, "corpora"
@@ -189,7 +197,7 @@ class VectorStore:
             return self._client.get_or_create_collection(
                 name,
                 embedding_function=self._adapter,
-                configuration={"hnsw": {"space": "cosine", "ef_search": BREADTH}},
+                configuration={"hnsw": {"space": "cosine", "ef_search": self._breadth}},
             )
         try:
             return self._client.get_collection(name, embedding_function=self._adapter)
@@ -202,9 +210,12 @@ class VectorStore:
             corpus = Corpus()
             self._corpora.put(user_id, corpus)
         missing = sorted(stored.difference(corpus.numbers))
+        found: list[Record] = []
         for start in range(0, len(missing), PAGE):
             page = partial(_records, missing[start : start + PAGE])
-            corpus.add(self._on(user_id, page) or ())
+            found += self._on(user_id, page) or ()
+        # Ids are in no order, and of messages that score the same the later one comes first.
+        corpus.add(sorted(found, key=lambda record: (record.sent_at, record.order)))
         return corpus
 
 

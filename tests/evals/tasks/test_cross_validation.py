@@ -18,11 +18,14 @@ FACTS = {
 }
 
 
-def made(names):
+FILLING = ["I see.", "It rained all day.", "Lunch was late."]
+
+
+def made(names, filling=FILLING):
     threads, questions = {}, []
     for name in names:
         said, asked = FACTS[name]
-        texts = [said, "I see.", "It rained all day.", "Lunch was late."]
+        texts = [said, *filling]
         threads[name] = tuple(
             Turn(id=f"{name}/{n}", thread=name, role="user", text=text, sent_at=1_000 * n)
             for n, text in enumerate(texts)
@@ -115,3 +118,14 @@ async def test_without_it_the_shipped_weights_are_measured_and_said(services, co
     found = await evaluate_retrieval(services, made(["garden"]), console=console)
     assert found.document.settings["eval.fit"] == "shipped"
     assert "eval.folds" not in found.document.settings
+
+
+async def test_two_runs_differ_in_nothing_but_timings(services, console):
+    data = made(FACTS, ["I see."] * 12)  # most score the same
+    first, *others = [
+        (await evaluate_retrieval(services, data, console=console, cross_validated=True)).rows.drop(
+            "seconds", "gather_ms"
+        )
+        for _ in range(3)
+    ]
+    assert all(first.equals(other) for other in others)

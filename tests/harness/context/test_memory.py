@@ -1,12 +1,14 @@
 import asyncio
 import threading
 
+import numpy as np
 import pytest
 
 from harness.context import vectors
+from harness.context.corpus import Record
 from harness.context.memory import Memory
 from harness.context.retriever import Scope
-from harness.context.vectors import connect
+from harness.context.vectors import VectorStore, connect
 from harness.errors import HarnessError
 
 USER = Scope(user_id="user")
@@ -129,3 +131,25 @@ def test_a_server_that_is_not_there_is_named_with_its_variable(free_port):
     port = free_port()
     with pytest.raises(HarnessError, match=rf"127\.0\.0\.1:{port}.*CHROMA_URL"):
         connect(f"http://127.0.0.1:{port}")
+
+
+async def test_of_messages_of_the_same_score_the_later_comes_first_after_a_start(
+    chroma, memory, embedder, new_message, monkeypatch
+):
+    monkeypatch.setattr(vectors, "PAGE", 3)  # messages that are read at once
+    day_ms = 24 * 3600 * 1000  # no message shares in the score of one of another day
+    messages = [new_message("a lantern", day, sent_at=day * day_ms) for day in range(9)]
+    await memory.index("user", "thread", messages)
+    hits = await Memory(chroma, embedder).retrieve("lantern", 9, USER)
+    assert [hit.order for hit in hits] == list(range(9))[::-1]
+
+
+def test_a_breadth_of_every_message_finds_the_very_nearest(chroma, word_embedder):
+    made = np.random.default_rng(5).normal(size=(3000, word_embedder.dimensions))
+    points = (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+    store = VectorStore(chroma, word_embedder, breadth=len(points))
+    records = [Record(f"m{n}", "text", "t", n, n, "user") for n in range(len(points))]
+    store.upsert("everyone", records, points)
+    for asked in points[::500]:
+        nearest = np.argsort(-(points @ asked))[:200]
+        assert set(store.similar("everyone", asked, 200, None)) == {f"m{n}" for n in nearest}
