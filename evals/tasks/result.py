@@ -63,6 +63,15 @@ def latency_figures(rows: pl.DataFrame, column: str, prefix: str) -> dict[str, F
     }
 
 
+def first_repeat(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of samples that were measured for the first time: later ones find what these embedded.
+
+    Args:
+        rows: of a task that embeds what is asked, and whose latency holds that.
+    """
+    return rows.filter(pl.col("repeat") == 0)
+
+
 def failure_figure(rows: pl.DataFrame) -> dict[str, Figure]:
     """How many samples failed; each of them counts as a miss in every other figure."""
     return {"failed": figure(rows["error"].count(), "samples", rows.height)}
