@@ -30,7 +30,7 @@ def print_slices(rows: pl.DataFrame, document: Document, column: str, console: C
         raise HarnessError(
             f"--slice {column}: rows have no such column", f"They have {', '.join(rows.columns)}."
         )
-    metrics = [name for name in document.figures if name in rows.columns]
+    units = {name: each.unit for name, each in document.figures.items() if name in rows.columns}
     named = rows.with_columns(_as_text(rows[column]).alias(":slice"))
     parts = {str(value): part for (value,), part in named.group_by(":slice")}
     for values in _groups(sorted(parts), max(1, (console.width - _NAME) // _VALUE)):
@@ -40,8 +40,8 @@ def print_slices(rows: pl.DataFrame, document: Document, column: str, console: C
             table.add_column(value, justify="right")
         table.add_row("n", *(str(parts[value].height) for value in values))
         table.add_row("failed", *(str(parts[value]["error"].count()) for value in values))
-        for metric in metrics:
-            table.add_row(metric, *(_mean(parts[value], metric) for value in values))
+        for metric, unit in units.items():
+            table.add_row(metric, *(_mean(parts[value], metric, unit) for value in values))
         console.print(table)
 
 
@@ -55,9 +55,9 @@ def _as_text(column: pl.Series) -> pl.Series:
     return column.cast(pl.String)
 
 
-def _mean(part: pl.DataFrame, metric: str) -> str:
+def _mean(part: pl.DataFrame, metric: str, unit: str) -> str:
     present = part.drop_nulls(metric)
     if not present.height:
         return "–"
-    item = mean_figures(present, [metric])[metric]
+    item = mean_figures(present, [metric], unit)[metric]
     return f"{shown(item)} ({spread(item)})"

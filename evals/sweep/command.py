@@ -120,6 +120,7 @@ def _run(
     from evals.sweep.runs import identities_of, measure_runs
     from evals.sweep.section import sweep_section
     from evals.sweep.table import print_board
+    from evals.sweep.tasks import comparable_latency
 
     started = time.perf_counter()
     identities = identities_of(given, settings, info, plan)
@@ -152,7 +153,7 @@ def _run(
     except BaseException:
         kept.interrupt()
         raise
-    print_board(given, ranked, console)
+    print_board(given, ranked, comparable_latency(given.task, engines), console)
     console.print(
         f"kept as MLflow run {kept.run_id}; `harness report {kept.run_id}` draws it",
         soft_wrap=True,

@@ -9,19 +9,28 @@ from rich.table import Table
 
 from evals.statistics import LEVEL
 from evals.sweep.file import Sweep
-from evals.sweep.leaderboard import Standing
+from evals.sweep.leaderboard import Standing, figure_of_all
 
 FRONTIER = "◆"
 _COST = "cost"
 _NARROWEST = 14  # characters of what a run sets
 
 
-def print_board(sweep: Sweep, ranked: Sequence[Standing], console: Console) -> None:
-    """Print one line a run, best first, and what the columns mean."""
-    task = sweep.task
+def print_board(
+    sweep: Sweep, ranked: Sequence[Standing], latency: str | None, console: Console
+) -> None:
+    """Print one line a run, best first, and what the columns mean.
+
+    Args:
+        sweep: says what runs are ranked by and what they cost.
+        ranked: best first.
+        latency: the figure of it, None where that of one run can not be held against another's.
+        console: where the table goes.
+    """
+    task, latency = sweep.task, figure_of_all(ranked, latency)
     costs = {
         name: heading
-        for name, heading in ((task.latency, "p50 ms"), (task.tokens, "tokens"), (_COST, _COST))
+        for name, heading in ((latency, "p50 ms"), (task.tokens, "tokens"), (_COST, _COST))
         if name and any(item.value(name) is not None for item in ranked)
     }
     table = Table(
@@ -43,9 +52,11 @@ def print_board(sweep: Sweep, ranked: Sequence[Standing], console: Console) -> N
         if item.error is not None:
             line = f"run {item.number} failed: {item.error}"
             console.print(line, style="red", markup=False, highlight=False)
+    counted = [sweep.metric, *(heading for name, heading in costs.items() if name != _COST)]
     console.print(
-        f"{FRONTIER} no run is better in one of {sweep.metric}, latency and tokens and as good in "
-        f"the rest; {LEVEL:.0%} intervals; p paired by sample, adjusted for all runs (Holm)",
+        f"{FRONTIER} no run is better in one of {', '.join(counted)} and as good in the rest; "
+        f"{LEVEL:.0%} intervals; p paired by sample, adjusted for all runs (Holm)"
+        + ("" if latency else "; latency is left out: not every run had the same work to do"),
         style="dim",
     )
 

@@ -43,7 +43,7 @@ def test_what_does_not_fit_beside_is_put_below():
 def test_a_mean_has_its_interval_and_failures_are_counted():
     lines = printed("category", 200)
     [recall] = [line for line in lines if "recall@10" in line]
-    assert "0 (0 – 0)" in recall
+    assert "0 (0 – 0.602)" in recall
     assert "0.500 (0.500 – 0.500)" in recall
     [failed] = [line for line in lines if "failed" in line]
     assert [cell.strip() for cell in failed.split("│")[2:-1]] == ["4", "0", "0"]
