@@ -112,7 +112,7 @@ def _run(
     given: "Sweep", settings: Settings, plan: "Plan", info: "DatasetInfo", console: Console
 ) -> "Board":
     """Measure the runs, keep them under the sweep's own and print their table."""
-    from evals.figures import build_document
+    from evals.figures import build_document, describe
     from evals.identity import identity_key
     from evals.report import build_report, pictures
     from evals.sweep.kept import KeptSweep
@@ -154,6 +154,7 @@ def _run(
         kept.interrupt()
         raise
     print_board(given, ranked, comparable_latency(given.task, engines), console)
+    console.print(describe(document), style="dim")
     console.print(
         f"kept as MLflow run {kept.run_id}; `harness report {kept.run_id}` draws it",
         soft_wrap=True,

@@ -123,6 +123,7 @@ def test_the_table_shows_every_run(sweep, outcomes):
     assert "p50 ms" in printed
     for part in ("by context_budget_tokens", "0.900 – 1.100", "+0.500", "run 4 failed: boom"):
         assert part in printed
+    assert " failed " not in printed.splitlines()[1]  # no sample did
 
 
 def test_latency_that_says_nothing_is_left_out_of_the_table(sweep, outcomes):
