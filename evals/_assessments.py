@@ -9,10 +9,11 @@ if TYPE_CHECKING:
     from mlflow.entities import Assessment
 
 _SOURCE = "harness"
+_RUBRIC = "score_rubric"  # the one score that a model gave
 
 
 def own_assessments(
-    run_id: str, rows: pl.DataFrame, scores: Sequence[str]
+    run_id: str, rows: pl.DataFrame, scores: Sequence[str], judge: str | None = None
 ) -> "dict[str, list[Assessment]]":
     """What the task itself thinks of each message, by message key.
 
@@ -20,11 +21,13 @@ def own_assessments(
         run_id: of the run that thinks so.
         rows: with `message_key`, `error` and the scores; `expected` where something was.
         scores: names of columns with numbers; a missing number is no assessment.
+        judge: the model that judged rubrics; its reasons are in the rows' `rubric_reasons`.
     """
     from mlflow.entities import AssessmentSource, AssessmentSourceType, Expectation, Feedback
     from mlflow.tracing.constant import AssessmentMetadataKey
 
     source = AssessmentSource(source_type=AssessmentSourceType.CODE, source_id=_SOURCE)
+    judged = AssessmentSource(source_type=AssessmentSourceType.LLM_JUDGE, source_id=judge)
     metadata = {AssessmentMetadataKey.SOURCE_RUN_ID: run_id}
     found: dict[str, list[Assessment]] = {}
     for row in rows.filter(pl.col("message_key").is_not_null()).iter_rows(named=True):
@@ -33,14 +36,20 @@ def own_assessments(
             Feedback(
                 name=name,
                 value=row[name],
-                source=source,
+                source=judged if judge and name == _RUBRIC else source,
                 metadata=dict(metadata),
-                rationale=row["error"],
+                rationale=_why(row, name),
             )
             for name in scores
             if row[name] is not None
         ] + [Expectation(name=name, value=value, source=source) for name, value in wanted.items()]
     return found
+
+
+def _why(row: dict[str, Any], score: str) -> str | None:
+    """Why a row has its score: what failed, or what the judge said."""
+    reasons: list[str] = row.get("rubric_reasons") or [] if score == _RUBRIC else []
+    return row["error"] or " ".join(reasons) or None
 
 
 def expectations(expected: Any) -> dict[str, Any]:

@@ -36,7 +36,11 @@ def calls_section(document: Document, rows: pl.DataFrame) -> Section:
 
 def _misses(missed: pl.DataFrame) -> TableData:
     rows = [
-        (row["question"], row["output"], row["error"] or row["why"])
+        (row["question"], _called(row["output"]), row["error"] or row["why"])
         for row in missed.head(_SHOWN_MISSES).iter_rows(named=True)
     ]
     return TableData(("request with wrong calls", "called", "why"), tuple(rows))
+
+
+def _called(output: str) -> str:
+    return "nothing" if output == "[]" else output

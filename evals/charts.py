@@ -8,7 +8,7 @@ import polars as pl
 
 from evals.clusters import cluster_labels
 from evals.metrics.selection import Bin
-from evals.statistics import mean_interval
+from evals.statistics import share_interval
 
 WIDTH = 780  # px with labels and all, so that no chart outgrows the report's column
 INK = "#22303c"
@@ -29,7 +29,7 @@ def slice_means(rows: pl.DataFrame, metric: str, columns: Sequence[str]) -> list
         ]
     means = []
     for label, group in groups:
-        interval = mean_interval(group[metric].to_numpy(), clusters=cluster_labels(group))
+        interval = share_interval(group[metric].to_numpy(), clusters=cluster_labels(group))
         means.append(
             {
                 "slice": f"{label} (n={interval.n})",
@@ -44,7 +44,7 @@ def slice_means(rows: pl.DataFrame, metric: str, columns: Sequence[str]) -> list
 def mean_by_slice(means: Sequence[dict[str, Any]], title: str) -> alt.Chart:
     """Dots with 95 % intervals, one line a slice, in the order given; values are shares."""
     base = alt.Chart(alt.InlineData(values=list(means))).encode(
-        y=alt.Y("slice:N", sort=None, title=None)
+        y=alt.Y("slice:N", sort=None, title=None, axis=alt.Axis(labelLimit=250))
     )
     scale = alt.Scale(domain=[0, 1])
     lines = base.mark_rule(color=ACCENT, strokeWidth=2).encode(

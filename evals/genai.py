@@ -62,7 +62,8 @@ def trace_evaluation(
     client = connect(settings)
     try:
         client.set_tag(run_id, "mlflow.runType", "genai_evaluate")
-        opinions = own_assessments(run_id, evaluation.rows, evaluation.scores)
+        judge = evaluation.document.settings.get("eval.judge")
+        opinions = own_assessments(run_id, evaluation.rows, evaluation.scores, judge)
         traces = log_message_traces(settings, run_id, evaluation.records, opinions)
         ids = [traces.get(key) for key in evaluation.rows["message_key"]]
         rows = evaluation.rows.with_columns(pl.Series("trace_id", ids, pl.String))

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 
 from evals.charts import mean_by_slice, slice_means
-from evals.figures import Document, describe, shown
+from evals.figures import Document, describe, shown, spread
 from evals.report import Chart, Section, TableData
 
 _SHOWN_MISSES = 8
@@ -35,7 +35,12 @@ def _judge(document: Document) -> str:
     agreement = document.figures.get("judge_agreement")
     if agreement is None:
         return f"Rubrics were judged by {judge}; how far it agrees with people is not known."
-    return f"Rubrics were judged by {judge}, which agrees with {shown(agreement)} of the labels."
+    kappa = document.figures["judge_kappa"]
+    return (
+        f"Rubrics were judged by {judge}, which agrees with {shown(agreement)} "
+        f"({spread(agreement)}) of the labels that people gave; beyond chance, Cohen's kappa is "
+        f"{shown(kappa)}, where 0 is what chance gives and 1 is agreement throughout."
+    )
 
 
 def _charts(rows: pl.DataFrame) -> tuple[Chart, ...]:

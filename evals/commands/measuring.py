@@ -26,7 +26,7 @@ class Keeping:
         json: a file that the figures are written to.
         track: whether the run is kept in MLflow.
         slice_by: a column of the rows that the figures are also printed by.
-        max_failed: the share of samples that may fail.
+        max_failed: the share of samples that may fail, and of answers that a judge may not judge.
         gate: a condition that the figures must meet.
         scorers: of `mlflow.genai`, by name; for tasks that record their messages.
         judge: the model that judges rubrics, instead of the settings' one.
@@ -51,11 +51,11 @@ def measure(run: Callable[[Settings, Console], Awaitable["Evaluation"]], keeping
 
     Raises:
         HarnessError: a scorer or the gate is wrong, which is told before the run.
-        typer.Exit: with 1, when more than a share of `max_failed` failed or the gate is missed.
+        typer.Exit: with 1, when more than a share of `max_failed` failed, or was not judged, or
+            when the gate is missed.
     """
     from evals.figures import print_figures, write_document
     from evals.gate import parse_gate
-    from evals.runner import failures
     from evals.slices import print_slices
 
     # A wrong one is told before, not after.
@@ -74,10 +74,7 @@ def measure(run: Callable[[Settings, Console], Awaitable["Evaluation"]], keeping
 
         evaluation, begun = trace_evaluation(settings, evaluation, keeping.name, keeping.scorers)
     print_figures(evaluation.document, console)
-    for reason in failures(evaluation.rows):
-        console.print(f"failed: {reason}", style="red", markup=False)
-    if keeping.slice_by:
-        print_slices(evaluation.rows, evaluation.document, keeping.slice_by, console)
+    _print_reasons(evaluation, console)
     if keeping.json:
         write_document(evaluation.document, keeping.json)
     if keeping.track:
@@ -87,18 +84,34 @@ def measure(run: Callable[[Settings, Console], Awaitable["Evaluation"]], keeping
         console.print(f"kept as MLflow run {run_id}; `harness report {run_id}` draws it")
     if evaluation.journal is not None:
         evaluation.journal.finish()
+    if keeping.slice_by:
+        print_slices(evaluation.rows, evaluation.document, keeping.slice_by, console)
     _end_if_failed(evaluation, keeping.max_failed, console)
     if condition:
         end_if_missed(condition.missed(evaluation.document.figures), console)
 
 
+def _print_reasons(evaluation: "Evaluation", console: Console) -> None:
+    from evals.runner import failures
+
+    for column, what in (("error", "failed"), ("judge_error", "not judged")):
+        for reason in failures(evaluation.rows, column):
+            console.print(f"{what}: {reason}", style="red", markup=False)
+
+
 def _end_if_failed(evaluation: "Evaluation", most: float, console: Console) -> None:
-    failed, measured = evaluation.rows["error"].count(), evaluation.rows.height
-    if failed > most * measured:
-        console.print(
-            f"{failed} of {measured} failed, more than --max-failed {most:g} allows", style="red"
-        )
-        raise typer.Exit(1)
+    rows = evaluation.rows
+    counted = {"failed": (rows["error"].count(), rows.height)}
+    if "judge_error" in rows.columns:
+        silent = rows["judge_error"].count()
+        counted["were not judged"] = (silent, silent + rows["score_rubric"].count())
+    for what, (failed, measured) in counted.items():
+        if failed > most * measured:
+            console.print(
+                f"{failed} of {measured} {what}, more than --max-failed {most:g} allows",
+                style="red",
+            )
+            raise typer.Exit(1)
 
 
 def _check_keeping(settings: Settings, keeping: Keeping) -> None:

@@ -59,13 +59,15 @@ def eval_pipeline(
         from evals.datasets.loader import load_pipeline
 
         data = load_pipeline(split, name=dataset, data_dir=data_dir)
+        plan = plan_of(settings, limit, filters, repeat, resume)
+        plan.select(data.cases)  # a wrong filter is told before services start
         from evals.tasks.pipeline_stack import measure_pipeline  # slow to import
 
         return await measure_pipeline(
             settings,
             data,
             console=console,
-            plan=plan_of(settings, limit, filters, repeat, resume),
+            plan=plan,
             in_flight=in_flight,
             message_s=timeout,
             answers=settings.home / "cache" / "answers" if answer_cache else None,

@@ -68,6 +68,8 @@ def eval_retrieval(
                 "Unset it.",
             )
         data = load_conversations(measured_split, name=dataset, data_dir=data_dir)
+        plan = plan_of(settings, limit, filters, repeat, resume)
+        plan.select(data.questions)  # a wrong filter is told before services start
         from evals.stack import measuring_stack  # slow to import: a wrong name is told before
         from evals.tasks.retrieval import PARTS, evaluate_retrieval
         from harness.services import build_services
@@ -80,7 +82,7 @@ def eval_retrieval(
                 services,
                 data,
                 console=console,
-                plan=plan_of(settings, limit, filters, repeat, resume),
+                plan=plan,
                 engines=measured.engines,
                 cross_validated=fit == "cv",
             )

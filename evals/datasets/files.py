@@ -26,6 +26,11 @@ def folder_sha256(folder: Path, files: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
+def first_there(folder: Path, names: Iterable[str]) -> Path:
+    """The first of these files that a folder has; it has one."""
+    return next(folder / name for name in names if (folder / name).is_file())
+
+
 def read_records(path: Path, model: type[RecordT]) -> list[RecordT]:
     """The records of a JSONL file; a line that is wrong is named."""
     records: list[RecordT] = []

@@ -9,8 +9,10 @@ from typing import Generic, TypeVar
 from evals.datasets.bfcl import PATTERN, installed, read_bfcl
 from evals.datasets.cases import CASES, PipelineSet, read_pipeline
 from evals.datasets.files import folder_sha256
+from evals.datasets.kinds import KINDS, AnySet
 from evals.datasets.locomo import PATTERN as LOCOMO
 from evals.datasets.locomo import read_locomo
+from evals.datasets.longmemeval import FILES as LONGMEMEVAL
 from evals.datasets.longmemeval import read_longmemeval
 from evals.datasets.metatool import FILES as METATOOL_FILES
 from evals.datasets.metatool import TWO_FILES as METATOOL_TWO_FILES
@@ -36,7 +38,7 @@ from evals.datasets.records import (
     ToolSet,
     Turn,
 )
-from evals.datasets.sealtools import CATALOGUE, read_sealtools
+from evals.datasets.sealtools import CATALOGUE, PARTS, read_sealtools
 
 __all__ = [
     "CALL_FILES", "CASES", "CONVERSATION_FILES", "OWN", "PUBLIC", "TOOL_FILES", "CallCase",
@@ -55,7 +57,7 @@ class Source(Generic[SetT]):
 
     Attributes:
         kind: the set that `read` makes.
-        needs: patterns of files; each must match one.
+        needs: files, each by its names or patterns, one of which must be there.
         per_tool: test requests a tool, at most, unless asked otherwise; 0 for all.
         folder: below a data directory; None for one by the set's own name.
         installed: where a package carries the files, if it is there.
@@ -65,7 +67,7 @@ class Source(Generic[SetT]):
     what: str
     licence: str
     address: str
-    needs: tuple[str, ...]
+    needs: tuple[tuple[str, ...], ...]
     read: Callable[[Path], SetT]
     per_tool: int = 0
     folder: str | None = None
@@ -75,7 +77,7 @@ class Source(Generic[SetT]):
         """The folder that holds all that is needed, below `data_dir` or installed."""
         places = (data_dir / (self.folder or name) if data_dir else None, self.installed())
         for place in places:
-            if place is not None and all(any(place.glob(pattern)) for pattern in self.needs):
+            if place is not None and all(_holds_one(place, names) for names in self.needs):
                 return place
         return None
 
@@ -91,9 +93,14 @@ class Source(Generic[SetT]):
             place = data_dir / inside if data_dir else f"DIR/{inside} with --data-dir DIR"
             raise DatasetError(
                 f"dataset {name!r} ({self.what}; {self.licence}) is not there; put "
-                f"{' and '.join(self.needs)} of {self.address} into {place}"
+                f"{', and '.join(' or '.join(names) for names in self.needs)} of {self.address} "
+                f"into {place}"
             )
         return folder
+
+
+def _holds_one(folder: Path, names: tuple[str, ...]) -> bool:
+    return any(any(folder.glob(name)) for name in names)
 
 
 PUBLIC: dict[str, "Source[ConversationSet] | Source[ToolSet] | Source[CallSet]"] = {
@@ -102,7 +109,7 @@ PUBLIC: dict[str, "Source[ConversationSet] | Source[ToolSet] | Source[CallSet]"]
         "long conversations of two people, questions with evidence",
         "CC BY-NC 4.0",
         "https://github.com/snap-research/locomo",
-        (LOCOMO,),
+        ((LOCOMO,),),
         read_locomo,
     ),
     "longmemeval": Source(
@@ -110,7 +117,7 @@ PUBLIC: dict[str, "Source[ConversationSet] | Source[ToolSet] | Source[CallSet]"]
         "chats with an assistant, a history for each question",
         "MIT",
         "https://github.com/xiaowu0162/LongMemEval",
-        ("longmemeval_[som]*.json",),
+        (LONGMEMEVAL,),
         read_longmemeval,
     ),
     "metatool": Source(
@@ -136,7 +143,7 @@ PUBLIC: dict[str, "Source[ConversationSet] | Source[ToolSet] | Source[CallSet]"]
         "requests that need some of 4,076 functions",
         "Apache-2.0",
         "https://github.com/fairyshine/Seal-Tools",
-        (CATALOGUE, "[dt]e[vs]*.jsonl"),
+        ((CATALOGUE,), tuple(PARTS)),
         read_sealtools,
     ),
     "bfcl": Source(
@@ -144,7 +151,7 @@ PUBLIC: dict[str, "Source[ConversationSet] | Source[ToolSet] | Source[CallSet]"]
         "single-turn function calls of the Berkeley leaderboard, version 4",
         "Apache-2.0",
         "https://pypi.org/project/bfcl-eval",
-        (PATTERN,),
+        ((PATTERN,),),
         read_bfcl,
         installed=installed,
     ),
@@ -166,9 +173,11 @@ def find_dataset(name: str, files: tuple[str, ...], data_dir: Path | None = None
     folder = next((place for place in places if place.is_dir()), None)
     if folder is None or not name:
         known = ", ".join(p.parent.name for p in sorted(OWN.glob(f"*/{files[0]}")))
+        kinds = [each.set_type for each in KINDS.values() if f"{each.needed[0]}.jsonl" == files[0]]
+        public = ", ".join(key for key, each in PUBLIC.items() if each.kind in kinds) or "none"
         raise DatasetError(
             f"dataset {name!r} not found in {' or '.join(str(p.parent) for p in places)}; "
-            f"the project's own: {known}; public: {', '.join(PUBLIC)}"
+            f"the project's own: {known}; public: {public}"
         )
     for file in files:
         if not (folder / file).is_file():
@@ -189,7 +198,7 @@ def load_conversations(
     Raises:
         DatasetError: missing, malformed, or without a question of the split.
     """
-    _check_split(split)
+    _check_asked(split, data_dir)
     if name in PUBLIC:
         data = _read_public(name, ConversationSet, data_dir)
     else:
@@ -222,7 +231,7 @@ def load_tools(
     Raises:
         DatasetError: missing, malformed, or without a request of the split.
     """
-    _check_split(split)
+    _check_asked(split, data_dir)
     if name in PUBLIC:
         data = _read_public(name, ToolSet, data_dir)
         most = PUBLIC[name].per_tool if per_tool is None else per_tool
@@ -247,7 +256,7 @@ def load_calls(
     Raises:
         DatasetError: missing, malformed, or without a case of the split.
     """
-    _check_split(split)
+    _check_asked(split, data_dir)
     if name in PUBLIC:
         data = _read_public(name, CallSet, data_dir)
     else:
@@ -265,7 +274,9 @@ def load_pipeline(
     Raises:
         DatasetError: missing, malformed, or without a case of the split.
     """
-    _check_split(split)
+    _check_asked(split, data_dir)
+    if name in PUBLIC:
+        raise DatasetError(f"dataset {name!r} is no set of {_kind_name(PipelineSet)}")
     data = read_pipeline(find_dataset(name, (CASES,), data_dir))
     kept = tuple(case for case in data.cases if split in (case.split, "all"))
     _refuse_empty(name, split, len(kept), {case.split for case in data.cases})
@@ -278,7 +289,9 @@ def _read_public(name: str, kind: type[SetT], data_dir: Path | None) -> SetT:
     source = PUBLIC.get(name)
     if source is None or source.kind is not kind:
         fitting = ", ".join(key for key, each in PUBLIC.items() if each.kind is kind)
-        raise DatasetError(f"dataset {name!r} is no {kind.__name__}; public ones: {fitting}")
+        raise DatasetError(
+            f"dataset {name!r} is no set of {_kind_name(kind)}; public ones: {fitting}"
+        )
     read = source.read(source.require(name, data_dir))
     if not isinstance(read, kind):
         raise TypeError(f"{name} is registered as {kind.__name__} and read as {type(read)}")
@@ -296,9 +309,16 @@ def _balanced(queries: tuple[ToolQuery, ...], most: int) -> tuple[ToolQuery, ...
     return tuple(kept)
 
 
-def _check_split(split: str) -> None:
+def _check_asked(split: str, data_dir: Path | None) -> None:
     if split not in (*SPLITS, "all"):
         raise DatasetError(f"split {split!r} is unknown; use {', '.join(SPLITS)} or all")
+    # Else a mistyped folder would have the project's own set measured in its stead.
+    if data_dir is not None and not data_dir.is_dir():
+        raise DatasetError(f"--data-dir {data_dir} is no folder; it holds one folder for each set")
+
+
+def _kind_name(kind: type[AnySet]) -> str:
+    return next(each.name for each in KINDS.values() if each.set_type is kind)
 
 
 def _refuse_empty(name: str, split: str, count: int, there: set[str]) -> None:

@@ -9,7 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from evals.datasets.files import info_of, read_json, refuse_duplicates, split_by_hash
+from evals.datasets.files import (
+    first_there,
+    info_of,
+    read_json,
+    refuse_duplicates,
+    split_by_hash,
+)
 from evals.datasets.records import ConversationSet, DatasetError, Question, Turn
 
 FILES = (
@@ -29,7 +35,7 @@ def read_longmemeval(folder: Path) -> ConversationSet:
     Raises:
         DatasetError: the file is not in the format.
     """
-    path = next(folder / name for name in FILES if (folder / name).is_file())
+    path = first_there(folder, FILES)
     threads: dict[str, tuple[Turn, ...]] = {}
     questions: list[Question] = []
     try:

@@ -1,9 +1,9 @@
 """MetaTool: requests for one of 199 plugins.
 
 Source: Huang et al., MetaTool Benchmark for Large Language Models, 2023 (ICLR 2024);
-https://github.com/HowieHwong/MetaTool. `queries.csv` (`Query,Tool`) and `plugin_des.json` (name to
-description); `plugin_info.json`, where it is there, has a longer description of most of them, and
-the two are joined.
+https://github.com/HowieHwong/MetaTool. `all_clean_data.csv` or `queries.csv` (`Query,Tool`) and
+`plugin_des.json` (name to description); `plugin_info.json`, where it is there, has a longer
+description of most of them, and the two are joined.
 
 Requests that differ in case and punctuation only are one request, with the tools of all. A request
 is of the test split by the hash of its words, so that a request to learn from is never one to be
@@ -11,8 +11,8 @@ measured on. A test request whose set of words overlaps that of a tuning request
 (Jaccard) is of the category `near-duplicate`, every other one `distinct`. Where a run learns from
 requests, those that mean nearly the same as one of them are told apart as well (`near.py`).
 
-`multi_tool_queries.json` has requests that need two plugins. They are a set of their own, whole in
-the test split: nothing is tuned on them.
+`multi_tool_query_golden.json` or `multi_tool_queries.json` has requests that need two plugins. They
+are a set of their own, whole in the test split: nothing is tuned on them.
 """
 
 from pathlib import Path
@@ -20,12 +20,20 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from evals.datasets.files import info_of, read_csv, read_json, split_by_hash, words_of
+from evals.datasets.files import (
+    first_there,
+    info_of,
+    read_csv,
+    read_json,
+    split_by_hash,
+    words_of,
+)
 from evals.datasets.records import CatalogueTool, DatasetError, ToolQuery, ToolSet
 
-FILES = ("queries.csv", "plugin_des.json")
+DESCRIBED = "plugin_des.json"
+FILES = (("all_clean_data.csv", "queries.csv"), (DESCRIBED,))
 LONGER = "plugin_info.json"
-TWO_FILES = ("multi_tool_queries.json", FILES[1])
+TWO_FILES = (("multi_tool_query_golden.json", "multi_tool_queries.json"), (DESCRIBED,))
 TEST_SHARE = 1 / 3
 NEAR = 0.7
 
@@ -36,8 +44,9 @@ def read_metatool(folder: Path) -> ToolSet:
     Raises:
         DatasetError: a file is not in the format, or a request names an unknown plugin.
     """
-    queries = _queries(folder / FILES[0], set(_described(folder)))
-    return _tool_set("metatool", folder, FILES, queries)
+    path = first_there(folder, FILES[0])
+    queries = _queries(path, set(_described(folder)))
+    return _tool_set("metatool", path, queries)
 
 
 def read_metatool_two(folder: Path) -> ToolSet:
@@ -46,7 +55,7 @@ def read_metatool_two(folder: Path) -> ToolSet:
     Raises:
         DatasetError: a file is not in the format, or a request names an unknown plugin.
     """
-    path = folder / TWO_FILES[0]
+    path = first_there(folder, TWO_FILES[0])
     known = set(_described(folder))
     queries: dict[str, ToolQuery] = {}
     try:
@@ -56,17 +65,16 @@ def read_metatool_two(folder: Path) -> ToolSet:
             )
             if unknown := sorted(set(query.tools) - known):
                 raise DatasetError(
-                    f"{path}: request {number}: tool {unknown[0]!r} is not in {FILES[1]}"
+                    f"{path}: request {number}: tool {unknown[0]!r} is not in {DESCRIBED}"
                 )
             queries.setdefault(" ".join(words_of(query.text)), query)
     except (KeyError, TypeError, ValueError) as error:
         raise DatasetError(f"{path}: not in MetaTool's format: {error!r}") from None
-    return _tool_set("metatool-two", folder, TWO_FILES, tuple(queries.values()))
+    return _tool_set("metatool-two", path, tuple(queries.values()))
 
 
-def _tool_set(
-    name: str, folder: Path, files: tuple[str, ...], queries: tuple[ToolQuery, ...]
-) -> ToolSet:
+def _tool_set(name: str, path: Path, queries: tuple[ToolQuery, ...]) -> ToolSet:
+    folder = path.parent
     described, longer = _described(folder), _longer(folder / LONGER)
     tools = tuple(
         CatalogueTool(name=tool, description=" ".join(filter(None, (text, longer.get(tool)))))
@@ -77,7 +85,7 @@ def _tool_set(
         info=info_of(
             name,
             folder,
-            [*files, *([LONGER] if longer else [])],
+            [path.name, DESCRIBED, *([LONGER] if longer else [])],
             descriptions=f"longer for {enriched} of {len(tools)}",
         ),
         tools=tools,
@@ -86,7 +94,7 @@ def _tool_set(
 
 
 def _described(folder: Path) -> dict[str, str]:
-    return {name: str(text) for name, text in read_json(folder / FILES[1]).items()}
+    return {name: str(text) for name, text in read_json(folder / DESCRIBED).items()}
 
 
 def _longer(path: Path) -> dict[str, str]:
@@ -100,7 +108,7 @@ def _queries(path: Path, known: set[str]) -> tuple[ToolQuery, ...]:
     tools: dict[str, list[str]] = {}
     for number, row in enumerate(read_csv(path, ("Query", "Tool")), 1):
         if row["Tool"] not in known:
-            raise DatasetError(f"{path}: row {number}: tool {row['Tool']!r} is not in {FILES[1]}")
+            raise DatasetError(f"{path}: row {number}: tool {row['Tool']!r} is not in {DESCRIBED}")
         key = " ".join(words_of(row["Query"]))
         texts.setdefault(key, row["Query"])
         if row["Tool"] not in tools.setdefault(key, []):

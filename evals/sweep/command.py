@@ -112,7 +112,7 @@ def _run(
     given: "Sweep", settings: Settings, plan: "Plan", info: "DatasetInfo", console: Console
 ) -> "Board":
     """Measure the runs, keep them under the sweep's own and print their table."""
-    from evals.figures import build_document
+    from evals.figures import build_document, describe
     from evals.identity import identity_key
     from evals.report import build_report, pictures
     from evals.sweep.kept import KeptSweep
@@ -120,6 +120,7 @@ def _run(
     from evals.sweep.runs import identities_of, measure_runs
     from evals.sweep.section import sweep_section
     from evals.sweep.table import print_board
+    from evals.sweep.tasks import comparable_latency
 
     started = time.perf_counter()
     identities = identities_of(given, settings, info, plan)
@@ -152,7 +153,8 @@ def _run(
     except BaseException:
         kept.interrupt()
         raise
-    print_board(given, ranked, console)
+    print_board(given, ranked, comparable_latency(given.task, engines), console)
+    console.print(describe(document), style="dim")
     console.print(
         f"kept as MLflow run {kept.run_id}; `harness report {kept.run_id}` draws it",
         soft_wrap=True,

@@ -68,7 +68,8 @@ def standings(sweep: Sweep, outcomes: Sequence[Outcome]) -> list[Standing]:
         outcomes: of its runs, in the file's order.
     """
     gains = _gains(sweep, outcomes)
-    alike = all(tuple(run.given) == sweep.varied for run in sweep.runs)
+    # Values alone tell runs apart that set the same; a single one needs to be told of what.
+    alike = len(sweep.varied) > 1 and all(tuple(run.given) == sweep.varied for run in sweep.runs)
     found = [
         Standing(
             number=each.number,
@@ -87,8 +88,7 @@ def standings(sweep: Sweep, outcomes: Sequence[Outcome]) -> list[Standing]:
         comparable_latency(sweep.task, each.run.document.engines) for each in outcomes if each.run
     }
     latency = sweep.task.latency if latencies == {sweep.task.latency} else None
-    if any(item.error is None and item.value(latency) is None for item in found):
-        latency = None  # it can not be said of all, so it tells nothing of any
+    latency = figure_of_all(found, latency)
     points = [
         (item.value(sweep.metric), item.value(latency), item.value(sweep.task.tokens))
         for item in found
@@ -98,6 +98,12 @@ def standings(sweep: Sweep, outcomes: Sequence[Outcome]) -> list[Standing]:
         for item, on_frontier in zip(found, frontier(points), strict=True)
     ]
     return sorted(ranked, key=lambda item: _place(item.value(sweep.metric)))
+
+
+def figure_of_all(items: Sequence[Standing], name: str | None) -> str | None:
+    """A figure's name where every run that did not fail has it; else it tells nothing of any."""
+    there = all(item.value(name) is not None for item in items if item.error is None)
+    return name if there else None
 
 
 def _place(value: float | None) -> float:

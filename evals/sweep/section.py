@@ -49,7 +49,7 @@ def sweep_section(document: Document, board: pl.DataFrame) -> Section:
         f"{board.height} runs of {task_name} by {varied}, best {metric} first, each held against "
         f"run 1 over the same samples; p adjusted for all of them. {caution}",
         simulated=document.simulated,
-        table=_table(board, metric, [c for c in (task.latency, task.tokens, "cost") if c]),
+        table=_table(board, metric, [c for c in (latency, task.tokens, "cost") if c]),
         charts=tuple(charts),
         origin=describe(document),
     )

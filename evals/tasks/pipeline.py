@@ -60,6 +60,11 @@ class Conduct:
     in_flight: int = IN_FLIGHT
     message_s: float = MESSAGE_S
 
+    def begin_repeat(self, repeat: int) -> None:
+        """Keep the answers of each repeat apart; workers can not say which one they ask for."""
+        if self.answers is not None:
+            self.answers.salt = str(repeat)
+
 
 async def evaluate_pipeline(
     services: Services,
@@ -94,7 +99,9 @@ async def evaluate_pipeline(
     try:
         by_case = await measured_rows(
             cases,
-            Measuring(run.run, run.failed, _case_timeout(cases, conduct.message_s)),
+            Measuring(
+                run.run, run.failed, _case_timeout(cases, conduct.message_s), conduct.begin_repeat
+            ),
             label="pipeline",
             console=console,
             in_flight=conduct.in_flight,
@@ -111,7 +118,7 @@ async def evaluate_pipeline(
     kept = [row.pop(RECORD) for row in by_message]
     records = tuple(MessageRecord.model_validate(each) for each in kept if each is not None)
     rows = pl.DataFrame(by_message, infer_schema_length=None)
-    figures = _figures(rows, conduct, console) | judged
+    figures = _figures(rows, conduct, judged, console)
     figures["seconds"] = figure(time.perf_counter() - started, "s")
     given = sample_settings(
         cases=len(cases),
@@ -129,7 +136,10 @@ async def evaluate_pipeline(
         TASK,
         figures,
         public_settings(settings) | given,
-        engines=(engines or {}) | {"model": model.name} | embedder_engines(settings),
+        engines=(engines or {})
+        | {"model": model.name}
+        | ({} if conduct.judge is None else {"judge": conduct.judge.model})
+        | embedder_engines(settings),
         simulated=model.simulated,
         dataset=data.info,
     )
@@ -173,10 +183,16 @@ def _by_message(kept: Sequence[Row]) -> list[Row]:
     return rows
 
 
-def _figures(rows: pl.DataFrame, conduct: Conduct, console: Console) -> dict[str, Figure]:
+def _figures(
+    rows: pl.DataFrame, conduct: Conduct, judged: dict[str, Figure], console: Console
+) -> dict[str, Figure]:
     figures: dict[str, Figure] = {}
     for name in MEANS:
         figures |= _mean(rows, name)
+    if conduct.judge is not None:  # beside its scores, how far they can be trusted
+        failed = rows["judge_error"].count()
+        of_all = failed + rows["score_rubric"].count()
+        figures |= judged | {"judge_failed": figure(failed, "messages", of_all)}
     for name, unit in USAGE.items():
         figures |= _mean(rows, name, unit)
     if "cost" in figures:
@@ -184,8 +200,6 @@ def _figures(rows: pl.DataFrame, conduct: Conduct, console: Console) -> dict[str
         figures["cost_total"] = figure(sum(paid), "", len(paid))
     for stage in ("ack", *MODEL_STAGES):
         figures |= latency_figures(rows.drop_nulls(f"{stage}_ms"), f"{stage}_ms", stage)
-    if conduct.judge is not None:
-        figures["judge_failed"] = figure(rows["judge_error"].count(), "messages", rows.height)
     if conduct.answers is not None:
         figures |= _without_model_times(figures, conduct.answers, console)
     return figures | failure_figure(rows)

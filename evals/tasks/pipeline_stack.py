@@ -65,9 +65,6 @@ async def measure_pipeline(
             judge.ask_through((await opened.enter_async_context(AnswerCache(store, upstream))).url)
         # Never the user's own workspace: the folders of cases are made anew in it.
         workspace = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="harness-eval-")))
-        if store is not None and plan.repeats > 1:
-            console.print("answers of the model are not kept: repeats ask for answers of their own")
-            store = None
         given = {**(env or {}), "HARNESS_WORKSPACE": str(workspace)}
         place = await opened.enter_async_context(_place(settings, store, given, console))
         measured = place.measured

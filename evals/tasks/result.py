@@ -10,10 +10,11 @@ from evals.clusters import cluster_labels
 from evals.figures import Document, Figure, figure, interval_figure
 from evals.journal import Journal
 from evals.recorded import MessageRecord
-from evals.statistics import bootstrap, mean_interval, quantile_statistic
+from evals.statistics import bootstrap, mean_interval, quantile_statistic, share_interval
 from harness.llm.models import ModelSpec
 
 T = TypeVar("T")
+_NO_SHARES = frozenset({"cost"})  # whose unit is whatever prices are in
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,19 @@ def spread_evenly(samples: Sequence[T], limit: int | None) -> list[T]:
 
 
 def mean_figures(rows: pl.DataFrame, names: Sequence[str], unit: str = "") -> dict[str, Figure]:
-    """The mean of each column with its interval, over conversations where samples share them."""
+    """The mean of each column with its interval, over conversations where samples share them.
+
+    Args:
+        rows: of a run.
+        names: of columns.
+        unit: of their values; without one they are shares, from 0 to 1.
+    """
     clusters = cluster_labels(rows)
-    return {
-        name: interval_figure(mean_interval(rows[name].to_numpy(), clusters=clusters), unit)
-        for name in names
-    }
+    figures = {}
+    for name in names:
+        of = mean_interval if unit or name in _NO_SHARES else share_interval
+        figures[name] = interval_figure(of(rows[name].to_numpy(), clusters=clusters), unit)
+    return figures
 
 
 def latency_figures(rows: pl.DataFrame, column: str, prefix: str) -> dict[str, Figure]:
@@ -61,6 +69,15 @@ def latency_figures(rows: pl.DataFrame, column: str, prefix: str) -> dict[str, F
         )
         for percent in (50, 95)
     }
+
+
+def first_repeat(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of samples that were measured for the first time: later ones find what these embedded.
+
+    Args:
+        rows: of a task that embeds what is asked, and whose latency holds that.
+    """
+    return rows.filter(pl.col("repeat") == 0)
 
 
 def failure_figure(rows: pl.DataFrame) -> dict[str, Figure]:

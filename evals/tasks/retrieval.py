@@ -28,6 +28,7 @@ from evals.runner import Measuring, run_samples
 from evals.tasks.result import (
     Evaluation,
     failure_figure,
+    first_repeat,
     latency_figures,
     mean_figures,
     sample_settings,
@@ -75,7 +76,7 @@ async def evaluate_retrieval(
     """Write, index and ask, and score the turns that came back.
 
     Questions are asked one at a time, so that latencies are those of an idle system; where they
-    were fitted on, their vectors are known by then, and latencies leave the embedding out.
+    were fitted on, their vectors are known by then, and there is no figure of latency.
 
     Args:
         services: the production parts; only the number of memories shown is raised to 10.
@@ -136,7 +137,12 @@ async def evaluate_retrieval(
             journal.close()
         for user_id in set(users.values()):
             await services.memory.forget_user(user_id)
-    figures = _figures(rows) | {
+    figures = _figures(rows) | ({} if cross_validated else _latencies(rows))
+    if cross_validated:
+        console.print(
+            "--fit cv has embedded the questions before they are asked: gather has no latency"
+        )
+    figures |= {
         "indexed_per_s": figure(turns / indexed_s, "messages/s", turns),
         "seconds": figure(time.perf_counter() - started, "s"),
     }
@@ -267,6 +273,10 @@ def _columns(question: Question, texts: dict[str, str], scores: dict[str, float]
     }
 
 
+def _latencies(rows: pl.DataFrame) -> dict[str, Figure]:
+    return latency_figures(first_repeat(rows), "gather_ms", "gather")
+
+
 def _figures(rows: pl.DataFrame) -> dict[str, Figure]:
     figures = mean_figures(rows, METRICS)
     for words in ("none", "shared"):
@@ -277,6 +287,5 @@ def _figures(rows: pl.DataFrame) -> dict[str, Figure]:
         means = mean_figures(part, BY_CATEGORY)
         figures |= {f"{name}_{category}": mean for name, mean in means.items()}
     answered = rows.filter(pl.col("error").is_null())
-    figures |= latency_figures(rows, "gather_ms", "gather")
     figures |= mean_figures(answered, ["tokens_shown"], "tokens")
     return figures | failure_figure(rows)

@@ -27,6 +27,7 @@ from evals.statistics import bootstrap
 from evals.tasks.result import (
     Evaluation,
     failure_figure,
+    first_repeat,
     latency_figures,
     mean_figures,
     sample_settings,
@@ -235,7 +236,8 @@ def _figures(rows: pl.DataFrame) -> dict[str, Figure]:
         name: interval_figure(bootstrap(rows.height, statistic, clusters=clusters), "")
         for name, statistic in whole.items()
     }
-    return figures | latency_figures(rows, "select_ms", "select") | failure_figure(rows)
+    figures |= latency_figures(first_repeat(rows), "select_ms", "select")
+    return figures | failure_figure(rows)
 
 
 def _unseen_figures(needing: pl.DataFrame) -> dict[str, Figure]:

@@ -125,9 +125,18 @@ def test_a_filtered_eval_prints_its_slices(invoke):
 
 
 def test_a_slice_that_rows_have_not_is_one_line(invoke):
-    result = invoke("eval", "tools", "--limit", 2, "--slice", "kind", "--no-track")
+    result = invoke("eval", "tools", "--limit", 2, "--slice", "kind")
     assert isinstance(result.exception, HarnessError)
     assert "rows have no such column" in str(result.exception)
+    assert "kept as MLflow run" in result.output  # what was measured is not lost
+
+
+@pytest.mark.parametrize("task", ["retrieval", "calls", "pipeline"])
+def test_a_filter_that_nothing_matches_is_told_before_services_start(invoke, task):
+    result = invoke("eval", task, "--filter", "category=none", "--no-track")
+    assert isinstance(result.exception, HarnessError)
+    assert "--filter category=none: no sample matches" in str(result.exception)
+    assert "starting" not in result.output
 
 
 def test_a_run_in_which_too_many_failed_exits_1_after_keeping_its_rows(

@@ -1,7 +1,7 @@
 import polars as pl
 
 from evals.datasets.loader import DatasetInfo
-from evals.figures import build_document, figure
+from evals.figures import Figure, build_document, figure
 from evals.report import build_report
 from evals.sections import section_of
 
@@ -44,7 +44,9 @@ def test_a_run_with_rubrics_alone_can_be_drawn():
 
 
 def test_a_judges_agreement_stands_beside_its_name():
-    figures = {"judge_agreement": figure(0.875, "")}
+    agreement = Figure(value=0.875, unit="", low=0.75, high=0.97, n=32)
+    figures = {"judge_agreement": agreement, "judge_kappa": figure(0.7, "")}
     section = section_of(build_document("eval pipeline", figures, {"eval.judge": "strict"}), ROWS)
     assert section is not None
-    assert "strict, which agrees with 0.875 of the labels" in section.intro
+    assert "strict, which agrees with 0.875 (0.750 – 0.970) of the labels" in section.intro
+    assert "Cohen's kappa is 0.700" in section.intro

@@ -202,6 +202,21 @@ async def test_an_error_that_cannot_pass_is_not_tried_again(console):
     assert (await _run(measure, console))["tries"].to_list() == [1] * len(ITEMS)
 
 
+async def test_a_repeat_begins_when_nothing_of_the_one_before_is_under_way(console):
+    told: list[object] = []
+
+    async def measure(item, _seed):
+        await asyncio.sleep(0.01 if item.id == "s11" else 0)
+        told.append(item.id)
+        return {"score": 1.0}
+
+    measuring = Measuring(measure, _failed, begin_repeat=told.append)
+    await run_samples(ITEMS, measuring, label="x", console=console, in_flight=5, repeats=2)
+    names = {item.id for item in ITEMS}
+    assert (told[0], told[13]) == (0, 1)
+    assert set(told[1:13]) == set(told[14:]) == names
+
+
 async def test_each_repeat_has_a_seed_of_its_own_that_the_next_run_has_too(console):
     async def measure(_, seed):
         return {"score": seed / 2**32}

@@ -17,6 +17,7 @@ from evals.statistics import (
     mean_statistic,
     quantile_statistic,
     ratio_statistic,
+    share_interval,
     sign_flip_p,
     standard_error,
 )
@@ -92,6 +93,64 @@ def test_clustered_intervals_cover_where_intervals_over_samples_do_not():
             covered[name] += interval.low <= 0 <= interval.high
     assert 0.90 <= covered["clustered"] / 200 <= 0.99
     assert covered["alone"] / 200 < 0.6
+
+
+@pytest.mark.parametrize("n", [1, 3, 12, 400])
+def test_shares_that_are_all_alike_leave_as_much_open_as_their_number_does(n):
+    exact = stats.binomtest(n, n).proportion_ci(method="exact")
+    all_right, none_right = share_interval([1.0] * n), share_interval([0.0] * n)
+    assert (all_right.low, all_right.high) == pytest.approx((exact.low, exact.high))
+    assert (none_right.low, none_right.high) == pytest.approx((0, 1 - exact.low))
+
+
+def test_alike_shares_of_one_conversation_count_as_one():
+    alone, together = share_interval([1.0] * 6), share_interval([1.0] * 6, clusters=["a"] * 6)
+    assert together.low == pytest.approx(0.025)
+    assert alone.low > 0.5
+
+
+def test_other_shares_have_the_interval_of_their_mean():
+    column = [1.0, 0.0, 1.0, 0.5]
+    assert share_interval(column) == mean_interval(column)
+    assert math.isnan(share_interval([]).low)
+
+
+def test_intervals_of_few_samples_that_are_nearly_always_right_cover_where_a_bootstrap_cannot():
+    rng = np.random.default_rng(13)
+    covered = {share_interval: 0, mean_interval: 0}
+    for _ in range(200):
+        column = (rng.random(12) < 0.95).astype(float)
+        for interval in covered:
+            found = interval(column)
+            covered[interval] += found.low <= 0.95 <= found.high
+    assert covered[share_interval] / 200 >= 0.9
+    assert covered[mean_interval] / 200 < 0.6
+
+
+@pytest.mark.parametrize("clusters", [None, np.repeat(np.arange(15), 4).tolist()])
+def test_intervals_of_paired_differences_cover_and_their_test_is_wrong_as_rarely_as_it_says(
+    clusters,
+):
+    rng = np.random.default_rng(14)
+    covered = rejected = 0
+    for _ in range(100):
+        before = rng.random(60)
+        shift = 0 if clusters is None else rng.normal(size=15)[clusters]
+        found = compare_paired(before, before + shift + rng.normal(size=60), clusters=clusters)
+        covered += found.difference.low <= 0 <= found.difference.high
+        rejected += found.p < 0.05
+    assert covered / 100 >= 0.88
+    assert rejected / 100 <= 0.12
+
+
+def test_intervals_of_a_median_cover_it():
+    rng = np.random.default_rng(15)
+    median = stats.gamma(2.0).median()
+    found = [
+        bootstrap(80, quantile_statistic(rng.gamma(2.0, size=80), 0.5), resamples=400)
+        for _ in range(200)
+    ]
+    assert sum(each.low <= median <= each.high for each in found) / 200 >= 0.9
 
 
 def test_the_percentiles_of_few_units_are_taken_as_far_out_as_students_t():

@@ -1,5 +1,7 @@
 """What every set of the project's own must keep, whatever its kind."""
 
+import re
+
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -24,10 +26,11 @@ def test_what_is_tuned_on_is_not_reported_on(kind, folder):
 
 
 @pytest.mark.parametrize(("kind", "folder"), SETS)
-def test_a_datasheet_says_what_it_is_and_under_which_licence(kind, folder):
+def test_a_datasheet_says_what_it_is_in_which_version_and_under_which_licence(kind, folder):
     sheet = (folder / "DATASHEET.md").read_text("utf-8")
     for heading in ("What", "Splits", "Who and how", "Use", "Licence"):
         assert f"**{heading}.**" in sheet, heading
+    assert re.search(r"^\*\*Version \d+\.\*\*", sheet, re.MULTILINE)
     assert licence_of(folder / "DATASHEET.md").startswith("MIT")
 
 

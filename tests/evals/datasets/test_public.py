@@ -9,6 +9,7 @@ from evals.datasets.loader import (
     DatasetError,
     load_calls,
     load_conversations,
+    load_pipeline,
     load_tools,
 )
 from evals.datasets.metatool import overlap
@@ -102,6 +103,28 @@ def test_a_missing_set_says_what_it_is_its_licence_and_its_place(tmp_path, name,
         str(tmp_path / (PUBLIC[name].folder or name)),
     ):
         assert part in text
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("longmemeval", "longmemeval_s.json"),
+        ("metatool", "all_clean_data.csv"),
+        ("metatool-two", "multi_tool_query_golden.json"),
+        ("seal-tools", "test_out_domain.jsonl"),
+    ],
+)
+def test_files_of_a_missing_set_are_called_as_its_authors_call_them(tmp_path, name, file):
+    with pytest.raises(DatasetError) as raised:
+        PUBLIC[name].require(name, tmp_path)
+    assert file in str(raised.value)
+    assert "*" not in str(raised.value)
+
+
+@pytest.mark.parametrize("load", [load_conversations, load_tools, load_calls, load_pipeline])
+def test_a_data_folder_that_is_not_there_is_no_reason_to_measure_another_set(tmp_path, load):
+    with pytest.raises(DatasetError, match=r"--data-dir .*mistyped is no folder"):
+        load("test", data_dir=tmp_path / "mistyped")
 
 
 def test_a_file_of_another_format_is_named(tmp_path):
@@ -206,6 +229,16 @@ def test_metatool_holds_each_request_once_with_all_its_tools(metatool):
     assert by_text["Fly it"] == ("kite",)
 
 
+def test_metatool_is_read_by_the_names_that_its_authors_gave(metatool):
+    before = load_tools("all", name="metatool", data_dir=metatool)
+    folder = metatool / "metatool"
+    (folder / "queries.csv").rename(folder / "all_clean_data.csv")
+    assert load_tools("all", name="metatool", data_dir=metatool).queries == before.queries
+    asked = [{"query": "Fly it, then eat", "tool": ["kite", "soup"]}]
+    _write(folder / "multi_tool_query_golden.json", asked)
+    assert len(load_tools("test", name="metatool-two", data_dir=metatool).queries) == 1
+
+
 def test_metatool_balances_and_a_flag_changes_by_how_much(metatool):
     def counts(**more):
         data = load_tools("all", name="metatool", data_dir=metatool, **more)
@@ -308,5 +341,9 @@ def test_bfcl_has_what_is_asked_in_several_categories_on_one_side(tmp_path):
 
 
 def test_a_set_of_another_kind_is_refused(tmp_path):
-    with pytest.raises(DatasetError, match="'locomo' is no ToolSet"):
+    with pytest.raises(DatasetError, match="'locomo' is no set of tools; public ones: metatool"):
         load_tools(name="locomo", data_dir=tmp_path)
+    with pytest.raises(DatasetError, match="'locomo' is no set of pipeline"):
+        load_pipeline(name="locomo")
+    with pytest.raises(DatasetError, match=r"own: conversations; public: locomo, longmemeval$"):
+        load_conversations(name="locom")

@@ -118,10 +118,20 @@ def test_figures_are_those_of_the_best_run_and_of_each_by_its_number(sweep, outc
 
 def test_the_table_shows_every_run(sweep, outcomes):
     console = Console(file=io.StringIO(), width=80)
-    print_board(sweep, standings(sweep, outcomes), console)
+    print_board(sweep, standings(sweep, outcomes), "gather_p50_ms", console)
     printed = console.file.getvalue()
+    assert "p50 ms" in printed
     for part in ("by context_budget_tokens", "0.900 – 1.100", "+0.500", "run 4 failed: boom"):
         assert part in printed
+    assert " failed " not in printed.splitlines()[1]  # no sample did
+
+
+def test_latency_that_says_nothing_is_left_out_of_the_table(sweep, outcomes):
+    console = Console(file=io.StringIO(), width=200)
+    print_board(sweep, standings(sweep, outcomes), None, console)
+    printed = console.file.getvalue()
+    assert "p50 ms" not in printed
+    assert "latency is left out" in printed
 
 
 def _section(sweep, outcomes):

@@ -81,6 +81,12 @@ async def test_the_record_says_that_weights_were_cross_validated_and_over_how_ma
     assert found.document.settings["eval.folds"] == 3
 
 
+async def test_times_without_the_embedding_of_the_question_are_no_figures(services, console):
+    found = await evaluate_retrieval(services, made(FACTS), console=console, cross_validated=True)
+    assert not [name for name in found.document.figures if name.startswith("gather")]
+    assert "gather has no latency" in console.file.getvalue()
+
+
 async def test_a_set_ranker_changes_nothing_of_what_is_fitted(services, console):
     data = made(FACTS)
     plain = await evaluate_retrieval(services, data, console=console, cross_validated=True)
@@ -118,6 +124,7 @@ async def test_without_it_the_shipped_weights_are_measured_and_said(services, co
     found = await evaluate_retrieval(services, made(["garden"]), console=console)
     assert found.document.settings["eval.fit"] == "shipped"
     assert "eval.folds" not in found.document.settings
+    assert found.document.figures["gather_p50_ms"].value > 0
 
 
 async def test_two_runs_differ_in_nothing_but_timings(services, console):

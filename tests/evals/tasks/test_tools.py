@@ -129,6 +129,8 @@ async def test_repeats_are_rows_of_their_own_and_widen_no_figure_s_certainty(ser
     data = load_tools("tune")
     once = await evaluate_tools(services, data, console=console, plan=Plan(limit=12))
     thrice = await evaluate_tools(services, data, console=console, plan=Plan(limit=12, repeats=3))
+    # Later repeats find their requests embedded.
+    assert thrice.document.figures["select_p50_ms"].n == 12
     assert thrice.rows.height == 3 * once.rows.height
     narrow, wide = (each.document.figures["accuracy"] for each in (once, thrice))
     assert (wide.value, wide.low, wide.high) == pytest.approx(
