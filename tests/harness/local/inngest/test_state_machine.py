@@ -26,7 +26,7 @@ from harness.local.inngest.ids import now_ms, ulid
 from harness.local.inngest.machine import Machine
 from harness.local.inngest.recovery import restore
 from harness.local.inngest.scheduler import Scheduler
-from harness.local.inngest.state import Event, Kind, Pending
+from harness.local.inngest.state import Event, Kind, Pending, Status
 from harness.local.inngest.transaction import Transaction
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
@@ -166,25 +166,22 @@ class Engine:
         if step in kept:
             self.wrong.append(f"step {step} was finished and is run again")
         told, group = self.loop.create_future(), pending.run.event.payload["data"].get("group")
-        made = SimpleNamespace(function=function.id, group=group, answer=answer, told=told)
-        self.calls.append(made)
-        groups = Counter(item.group for item in self.calls if item.function == "app-few")
+        self.calls.append(SimpleNamespace(of=function.id, group=group, answer=answer, told=told))
+        groups = Counter(item.group for item in self.calls if item.of == "app-few")
         if groups.total() > 2 or max(groups.values(), default=0) > 1:
             self.wrong.append(f"more execute than their limits allow: {groups}")
         return await told
 
     def kept_steps(self, run_id: str) -> set[str]:
         """The finished steps that are on disk."""
-        found = self.disk.execute("SELECT hash FROM steps WHERE run_id = ?", (run_id,))
-        return {step for (step,) in found}
+        query = "SELECT hash FROM steps WHERE run_id = ?"
+        return {step for (step,) in self.disk.execute(query, (run_id,))}
 
     def commit(self, count: int) -> None:
         """Bring the oldest `count` transactions to the disk."""
         group, self.uncommitted = self.uncommitted[:count], self.uncommitted[count:]
-        self.disk.execute("BEGIN")
         for statement in chain.from_iterable(statements for statements, _ in group):
             self.disk.execute(*statement)
-        self.disk.execute("COMMIT")
         for _, committed in group:
             committed()
         self.loop.settle()
@@ -213,8 +210,8 @@ class Engine:
 class Faults(RuleBasedStateMachine):
     """The engine between senders, apps, time and crashes."""
 
-    @initialize()
-    def start(self) -> None:
+    @initialize(programs=st.lists(PROGRAM, min_size=1, max_size=3))
+    def start(self, programs: list) -> None:
         self.clock = Clock()
         self.patch = mock.patch.multiple(ids, time=self.clock, _STEADY_ORIGIN_NS=0)
         self.patch.start()
@@ -224,9 +221,11 @@ class Faults(RuleBasedStateMachine):
         tx.put_app("app", URL, "test", [parse_function("app", raw) for raw in CONFIGS], CONFIGS)
         for statement in tx.statements:
             self.disk.execute(*statement)
-        self.keys: list[str] = []
+        self.sent = 0
         self.cancelled: set[str] = set()
         self.engine = Engine(self.clock, self.disk)
+        for program in programs:
+            self.an_event_starts_a_run("plain", program, "a")
 
     def _send(self, name: str, **data) -> None:
         tx, now = Transaction(), now_ms()
@@ -236,39 +235,23 @@ class Faults(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(TRIGGERED), program=PROGRAM, group=st.sampled_from("ab"))
     def an_event_starts_a_run(self, name: str, program: list, group: str) -> None:
-        self.keys.append(f"k{len(self.keys)}")
-        self._send(name, key=self.keys[-1], program=program, group=group)
+        self.sent += 1
+        self._send(name, key=f"k{self.sent}", program=program, group=group)
 
-    def _keys_of(self, pendings: list[Pending]) -> list[str]:
-        return sorted({item.run.event.payload["data"]["key"] for item in pendings}) or self.keys
+    def _waits(self) -> dict[Pending, str]:
+        runs = self.engine.machine.runs.values()
+        pendings = chain.from_iterable(run.pending.values() for run in runs)
+        waits = [item for item in pendings if item.kind is Kind.WAIT]
+        return {item: item.run.event.payload["data"]["key"] for item in waits}
 
-    @precondition(lambda self: self.keys)
+    @precondition(lambda self: self._waits())
     @rule(data=st.data())
     def an_event_answers_a_wait(self, data: st.DataObject) -> None:
-        waits = [item for item in self._pendings() if item.kind is Kind.WAIT]
-        key = data.draw(st.sampled_from(self._keys_of(waits)))
+        waits = self._waits()
+        key = data.draw(st.sampled_from(sorted({*waits.values()})))
         self._send("answer", key=key)
-        for item in waits:
-            assert item.live == (item.run.event.payload["data"]["key"] != key), "a wait was deaf"
-
-    @precondition(lambda self: self.keys)
-    @rule(data=st.data())
-    def an_event_cancels_a_run(self, data: st.DataObject) -> None:
-        key = data.draw(st.sampled_from(self._keys_of(self._pendings())))
-        fit = {
-            run.id: now_ms() < run.created_at + 2 * HOUR_MS
-            for run in self.engine.machine.runs.values()
-            if run.function_id == "app-plain" and run.event.payload["data"]["key"] == key
-        }
-        self._send("stop", key=key)
-        for run_id, meant in fit.items():
-            assert (run_id in self.engine.machine.runs) != meant, (
-                "a run was deaf to what cancels it"
-            )
-            self.cancelled |= {run_id} if meant else set()
-
-    def _pendings(self) -> list[Pending]:
-        return [item for run in self.engine.machine.runs.values() for item in run.pending.values()]
+        for item, wanted in waits.items():
+            assert item.live == (wanted != key), "a wait was deaf"
 
     @precondition(lambda self: self.engine.calls)
     @rule(data=st.data(), fault=st.sampled_from(["", "", "", "refused", "lost"]))
@@ -280,11 +263,23 @@ class Faults(RuleBasedStateMachine):
     @precondition(lambda self: self.engine.machine.runs)
     @rule(data=st.data())
     def a_run_is_cancelled(self, data: st.DataObject) -> None:
-        run_id = data.draw(st.sampled_from([*self.engine.machine.runs]))
-        tx = Transaction()
-        self.engine.machine.cancel(self.engine.machine.runs[run_id], tx)
+        run, tx = data.draw(st.sampled_from([*self.engine.machine.runs.values()])), Transaction()
+        self.engine.machine.cancel(run, tx)
         self.engine.scheduler.commit(tx)
-        self.cancelled.add(run_id)
+        self.cancelled.add(run.id)
+
+    @precondition(lambda self: self.engine.machine.runs)
+    @rule(data=st.data())
+    def an_event_cancels_runs(self, data: st.DataObject) -> None:
+        before = [*self.engine.machine.runs.values()]
+        plain = [run for run in before if run.function_id == "app-plain"]
+        chosen = data.draw(st.sampled_from(plain or before))
+        key = chosen.event.payload["data"]["key"]
+        self._send("stop", key=key)
+        for run in plain:
+            if run.event.payload["data"]["key"] == key and now_ms() < run.created_at + 2 * HOUR_MS:
+                assert run.status is Status.CANCELLED, "a run was deaf to what cancels it"
+                self.cancelled.add(run.id)
 
     @precondition(lambda self: self.engine.uncommitted)
     @rule(data=st.data())
@@ -296,12 +291,16 @@ class Faults(RuleBasedStateMachine):
         self.clock.advance(ms)
         self.engine.loop.settle()
 
+    @precondition(lambda self: self.engine.uncommitted or self.engine.calls)
     @rule()
     def all_goes_well_until_only_time_is_left(self) -> None:
         self.engine.work()
 
-    @rule(down_ms=st.sampled_from([0, 0, HOUR_MS]))
-    def the_engine_is_killed_and_started(self, down_ms: int) -> None:
+    @precondition(lambda self: self.engine.machine.runs)
+    @rule(down_ms=st.sampled_from([0, 0, HOUR_MS]), busy=st.booleans())
+    def the_engine_is_killed_and_started(self, down_ms: int, busy: bool) -> None:
+        if not busy:
+            self.engine.work()
         self.engine.kill()
         self.clock.advance(down_ms)
         self.engine = Engine(self.clock, self.disk)
@@ -347,8 +346,8 @@ class Faults(RuleBasedStateMachine):
             name: events[name] for name in TRIGGERED
         }
         starts = sorted(run["started"] for run in runs if run["name"] == "paced" and run["started"])
-        paces = [later - first for first, later in zip(starts, starts[2:], strict=False)]
-        assert all(pace >= 30_000 for pace in paces), "a throttle let too many start"
+        for first, later in zip(starts, starts[2:], strict=False):
+            assert later - first >= 30_000, "a throttle let too many start"
         for name, (since, least_ms) in APART.items():
             for group in "ab":
                 alike = [run for run in runs if (run["name"], run["group"]) == (name, group)]

@@ -22,10 +22,10 @@ async def test_state_too_large_for_a_request_is_fetched_by_the_app(local):
     assert seen == [0, 1, 2, 3, 4, 5]
 
 
-async def test_a_step_result_over_four_megabytes_fails_the_run_and_says_so(local):
+async def test_a_step_result_over_four_megabytes_is_a_failed_attempt_and_says_so(local):
     seen = []
 
-    @local.function("huge", "test/go")
+    @local.function("huge", "test/go", retries=1)
     async def huge(ctx):
         async def chunk():
             seen.append(1)
@@ -37,7 +37,7 @@ async def test_a_step_result_over_four_megabytes_fails_the_run_and_says_so(local
     run = await local.run("test/go")
     assert run["status"] == "Failed"
     assert "bytes" in run["output"]["message"]
-    assert seen == [1]
+    assert seen == [1, 1]
 
 
 async def test_a_run_with_too_many_steps_fails_and_says_so(local, monkeypatch):
