@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
+from harness.local.inngest._fields import unknown
 from harness.local.inngest._times import parse_duration
 from harness.local.inngest.expressions import Expression, ExpressionError, compile_expression
 from harness.local.inngest.flow.concurrency import Concurrency, parse_concurrency
@@ -119,6 +120,19 @@ def parse_function(app_id: str, raw: Any) -> Function:
         raise ConfigError(f"function {function_id}: {error}") from None
 
 
+def refuse_unknown(raw: Mapping[str, Any]) -> None:
+    """Refuse what nothing heeds in a configuration that is well-formed otherwise.
+
+    Raises:
+        ConfigError: there is such a field.
+    """
+    for field in unknown(raw):
+        raise ConfigError(
+            f"function {raw['id']} asks for {field}, which the local Inngest engine does not know:"
+            " remove it or run it on Inngest itself"
+        )
+
+
 def _parse(app_id: str, function_id: str, raw: Mapping[str, Any]) -> Function:
     step = raw["steps"]["step"]
     if step["runtime"]["type"] != "http":
@@ -127,7 +141,7 @@ def _parse(app_id: str, function_id: str, raw: Mapping[str, Any]) -> Function:
             " local Inngest engine does not support: serve it over HTTP"
         )
     retries = (step.get("retries") or {}).get("attempts", DEFAULT_RETRIES)
-    if not 0 <= retries <= MAX_RETRIES:
+    if not isinstance(retries, int) or not 0 <= retries <= MAX_RETRIES:
         raise ConfigError(
             f"function {function_id} wants {retries} retries: 0 to {MAX_RETRIES} are possible"
         )

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import orjson
 
-from harness.local.inngest.config import ConfigError, parse_function
+from harness.local.inngest.config import ConfigError, parse_function, refuse_unknown
 from harness.local.inngest.executor import Executor
 from harness.local.inngest.expressions import Expression
 from harness.local.inngest.ids import now_ms
@@ -151,6 +151,8 @@ class Engine:
                 the registration is taken over then.
         """
         functions = [parse_function(app_id, item) for item in raw]
+        for item in raw:
+            refuse_unknown(item)
         for function in functions:
             known = self.machine.active.get(function.id)
             if known and known.app_id != app_id:
