@@ -3,8 +3,10 @@
 import httpx
 import pytest
 
+from evals.figures import figure
 from harness.errors import HarnessError
 from loadtest.bench.engine.bench import Sizes, bench_engine
+from loadtest.bench.engine.goals import judge
 from loadtest.bench.engine.servers import engine_part
 
 SMALL = Sizes(runs=2, bursts=(4,), sleeping=3, waiting=5, rate=50, seconds=1, stored=20, starts=1)
@@ -28,8 +30,8 @@ async def test_the_floor_this_engine_and_another_server_are_measured_on_the_same
     said = []
     found = await bench_engine(tmp_path, SMALL, against=another, say=said.append)
     for name in ("floor", "engine", "stored", "against"):
-        for figure in ("p50_ms", "p99_ms", "gap_p50_ms", "runs_per_s"):
-            assert found[f"{name}_{figure}"].value > 0
+        for measured in ("p50_ms", "p99_ms", "gap_p50_ms", "runs_per_s"):
+            assert found[f"{name}_{measured}"].value > 0
         assert found[f"{name}_p50_ms"].n == SMALL.runs
     ratio = found["engine_p50_ms"].value / found["floor_p50_ms"].value
     assert found["engine_over_floor"].value == pytest.approx(ratio)
@@ -39,6 +41,7 @@ async def test_the_floor_this_engine_and_another_server_are_measured_on_the_same
     assert found["woken_early"].value == 0
     assert found["resumed_p50_ms"].n == SMALL.waiting
     assert {"start_empty_ms", "start_20_ms", "memory_waiting_mb"} <= found.keys()
+    assert len(list(judge(found))) == 7  # starts without runs stored and with
     assert said[0] == "storing 20 finished runs"
 
 
@@ -46,3 +49,20 @@ async def test_a_server_that_is_not_there_is_told(tmp_path, free_port):
     nobody = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(HarnessError, match="could not register with"):
         await bench_engine(tmp_path, SMALL, against=nobody, say=print)
+
+
+def test_a_goal_is_met_or_missed_by_each_size_that_was_measured():
+    figures = {
+        "engine_over_floor": figure(2.0, "times"),
+        "stored_over_floor": figure(9.0, "times"),
+        "burst_over_floor": figure(0.79, "times"),
+        "burst_over_floor_2k": figure(0.9, "times"),
+        "start_100k_ms": figure(1000, "ms"),
+        "start_100k_cpu_ms": figure(5000, "ms"),
+    }
+    assert [(goal.met, goal.words) for goal in judge(figures)] == [
+        (True, "met: engine_over_floor is 2, wanted <= 2"),
+        (False, "missed: burst_over_floor is 0.79, wanted >= 0.8"),
+        (True, "met: burst_over_floor_2k is 0.9, wanted >= 0.8"),
+        (False, "missed: start_100k_ms is 1000, wanted < 1000"),
+    ]

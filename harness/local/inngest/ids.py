@@ -6,6 +6,7 @@ import random
 import time
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _ENTROPY_BYTES = 10
 _TIME_LIMIT = 1 << 48
 _STEADY_ORIGIN_NS = time.time_ns() - time.monotonic_ns()
@@ -37,7 +38,7 @@ def ulid(at_ms: int, entropy: bytes | None = None) -> str:
         entropy: ten bytes; random when not given.
     """
     value = (at_ms << 80) | int.from_bytes(entropy or random.randbytes(_ENTROPY_BYTES), "big")
-    return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[(value >> shift) & 1023] for shift in range(120, -1, -10)])
 
 
 def seeded_ulid(seed: str, index: int) -> str | None:

@@ -88,17 +88,14 @@ class Journal:
             self._handed_over += 1
             self._writes.put(write)
 
-    async def commit(self, statements: list[Statement], *, here: bool = False) -> None:
+    async def commit(self, statements: list[Statement]) -> None:
         """Commit `statements` and return when they, and all submitted before, are on disk.
-
-        Args:
-            here: as `submit` has it.
 
         Raises:
             JournalError: writing failed.
         """
         done = asyncio.Event()
-        self.submit(statements, done.set, here=here)
+        self.submit(statements, done.set)
         await done.wait()
 
     async def close(self) -> None:

@@ -35,6 +35,7 @@ def engine(
     from evals.figures import build_document, print_figures, public_settings
     from harness.settings import get_settings
     from loadtest.bench.engine.bench import Sizes, bench_engine
+    from loadtest.bench.engine.goals import judge
     from loadtest.commands import keep, sizes_of
 
     console, settings = Console(), get_settings()
@@ -73,4 +74,6 @@ def engine(
         "bench engine", figures, public_settings(settings) | asked, engines=engines
     )
     print_figures(document, console)
+    for goal in judge(figures):
+        console.print(goal.words, style="green" if goal.met else "bold red", highlight=False)
     keep(document, json, console)
