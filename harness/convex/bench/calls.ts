@@ -20,7 +20,7 @@ export function workOf(call: CallName, caller: Caller, threads: number): Work {
   const anyThread = () => threadName(Math.floor(Math.random() * threads));
   switch (call) {
     case "read":
-      return () => caller.query("messages:recent", { thread: anyThread() });
+      return () => caller.query("messages:recent", { thread: anyThread(), once: Math.random() });
     case "send":
       return () => caller.mutate("messages:send", { thread: anyThread(), text: "A message." });
     case "page":
@@ -34,7 +34,11 @@ function pagesOf(caller: Caller, anyThread: () => string): Work {
   let cursor: string | null = null;
   return async () => {
     const paginationOpts = { numItems: PAGE_MESSAGES, cursor };
-    const page = await caller.query("messages:page", { thread, paginationOpts });
+    const page = await caller.query("messages:page", {
+      thread,
+      paginationOpts,
+      once: Math.random(),
+    });
     cursor = page.isDone ? null : page.continueCursor;
     if (page.isDone) thread = anyThread();
   };

@@ -141,9 +141,10 @@ export class Catalog {
   apply(schema: ProjectSchema): void {
     this.#sqlite.exec("BEGIN IMMEDIATE");
     try {
-      for (const table of [...SYSTEM_TABLES, ...schema.tables]) {
-        this.#applyTable(table, schema.schemaValidation);
-      }
+      const wanted = [...SYSTEM_TABLES, ...schema.tables];
+      for (const table of wanted) this.#applyTable(table, schema.schemaValidation);
+      const names = new Set(wanted.map(({ tableName }) => tableName));
+      for (const table of this.all()) if (!names.has(table.name)) this.#release(table);
       this.#sqlite.exec("COMMIT");
     } catch (error) {
       this.#sqlite.exec("ROLLBACK");
@@ -168,6 +169,21 @@ export class Catalog {
       if (!names.has(name)) this.#dropIndex(table, name, index);
     }
     if (enforced && wanted.documentType) this.#enforce(table, wanted.documentType);
+    else this.#forgetChecks(table);
+  }
+
+  /** A table that the schema does not name (any more) keeps its documents alone. */
+  #release(table: Table): void {
+    for (const [name, index] of table.indexes) {
+      if (name !== BY_CREATION) this.#dropIndex(table, name, index);
+    }
+    this.#forgetChecks(table);
+  }
+
+  /** Documents may now come that no validator has seen. */
+  #forgetChecks(table: Table): void {
+    table.validator = null;
+    this.#sqlite.prepare("UPDATE tables SET validator = NULL WHERE number = ?").run(table.number);
   }
 
   #applyIndex(table: Table, name: string, fields: string[]): void {

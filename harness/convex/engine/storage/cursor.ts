@@ -1,7 +1,7 @@
 import type { Fields } from "../values/json.ts";
 import { after } from "../values/keys.ts";
 import type { EntryRow, Statements } from "./database.ts";
-import { type Filter, evaluate } from "./filters.ts";
+import { type Filter, passes } from "./filters.ts";
 import type { IndexRange } from "./range.ts";
 import { type KeyRange, textOf } from "./readset.ts";
 import type { Usage } from "./usage.ts";
@@ -111,7 +111,7 @@ export class Cursor {
   #passes(row: EntryRow): boolean {
     if (!this.#filters.length) return true;
     const document = JSON.parse(row.json) as Fields;
-    return this.#filters.every((filter) => evaluate(filter, document) === true);
+    return this.#filters.every((filter) => passes(filter, document));
   }
 
   #nextEntry(): EntryRow | null {

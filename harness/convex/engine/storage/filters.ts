@@ -1,4 +1,5 @@
 import { UserError } from "../failures.ts";
+import { displayValue } from "../values/display.ts";
 import {
   type Fields,
   type Json,
@@ -48,8 +49,22 @@ function calculate(operator: string, left: Json | undefined, right: Json | undef
   throw new UserError(`Filter ${operator} needs two numbers of one type, not ${kinds}.`);
 }
 
+/** @throws UserError for a value that is no boolean, in Convex's words. */
+function truth(value: Json | undefined): boolean {
+  if (typeof value === "boolean") return value;
+  const kind = kindOf(value);
+  const shown = value === undefined ? kind : displayValue(value);
+  const type = kind === "undefined" ? kind : kind[0]!.toUpperCase() + kind.slice(1);
+  throw new UserError(`Cannot use value ${shown} (type ${type}) as a Boolean`);
+}
+
+/** Whether a document passes. */
+export function passes(filter: Filter, document: Fields): boolean {
+  return truth(evaluate(filter, document));
+}
+
 /** The value of an expression for a document; undefined for a field it does not have. */
-export function evaluate(expression: Filter, document: Fields): Json | undefined {
+function evaluate(expression: Filter, document: Fields): Json | undefined {
   const [[operator, operand]] = Object.entries(expression as Fields) as [[string, Json]];
   switch (operator) {
     case "$literal":
@@ -57,11 +72,11 @@ export function evaluate(expression: Filter, document: Fields): Json | undefined
     case "$field":
       return fieldAt(document, operand as string);
     case "$and":
-      return (operand as Json[]).every((part) => evaluate(part, document) === true);
+      return (operand as Json[]).every((part) => passes(part, document));
     case "$or":
-      return (operand as Json[]).some((part) => evaluate(part, document) === true);
+      return (operand as Json[]).some((part) => passes(part, document));
     case "$not":
-      return evaluate(operand, document) !== true;
+      return !passes(operand, document);
     case "$neg":
       return calculate("$sub", zeroLike(evaluate(operand, document)), evaluate(operand, document));
   }

@@ -52,6 +52,16 @@ describe("identity over the socket", () => {
     expect(seen).not.toContain(null);
   });
 
+  test("comes with the next token when the first one is refused", async ({ skip }) => {
+    skip(REMOTE, OWN_KEYS);
+    const client = connect(engine.url);
+    const { seen } = watch(client, "people:whoami", {});
+    client.setAuth(async ({ forceRefreshToken }) =>
+      token({ subject: "ann", issuer: forceRefreshToken ? undefined : "https://nobody.example" }),
+    );
+    await eventually(() => seen.at(-1)?.subject === "ann");
+  });
+
   test("ends with a token that is not renewed", async ({ skip }) => {
     skip(REMOTE, OWN_KEYS);
     const client = connect(engine.url);

@@ -56,6 +56,19 @@ describe("a subscription", () => {
     expect((failures[0] as ConvexError<any>).data).toEqual({ code: "BAD", count: 7 });
   });
 
+  test("brings what its query logged to the client's own log", async () => {
+    const lines: unknown[][] = [];
+    const write = (...line: unknown[]) => void lines.push(line);
+    const logger = { log: write, warn: write, error: write, logVerbose: () => undefined };
+    const { seen } = watch(connect(engine.url, { logger }), "values:chatty", {});
+    await eventually(() => seen.length === 1);
+    const told = lines.map((line) => line.join(" "));
+    expect(told).toContainEqual(expect.stringMatching(/CONVEX Q\(values:chatty\).*LOG.*'seen'/));
+    expect(told).toContainEqual(
+      expect.stringMatching(/CONVEX Q\(values:chatty\).*ERROR.*'beware'/),
+    );
+  });
+
   test("sees each commit as a whole", async () => {
     const { seen } = watch(connect(engine.url), "notes:inRoom", { room: own("whole") });
     await engine.run("mutation", "notes:addMany", { room: own("whole"), from: 0, count: 50 });
