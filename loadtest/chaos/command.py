@@ -30,6 +30,8 @@ def chaos(
     """Kill processes at random instants under load; exit 1 when anything was lost or done twice."""
     if target not in TARGETS:
         raise HarnessError(f"--target is {target!r}; it can be {', '.join(TARGETS)}")
+    if keep_in and keep_in.is_dir() and any(keep_in.iterdir()):
+        raise HarnessError(f"--keep-in {keep_in} is not empty", "Give a folder that is new")
     from rich.console import Console
 
     from evals.figures import build_document, print_figures, public_settings

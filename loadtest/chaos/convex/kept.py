@@ -1,13 +1,11 @@
 """What the engine keeps, asked over its HTTP API."""
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
 PAGE = 1000
-CRON = ":tick"
 
 Document = dict[str, Any]
 
@@ -17,8 +15,8 @@ class Kept:
     """Every document.
 
     Attributes:
-        ticks_at: when the ticks began to be read, in milliseconds since the epoch.
-        jobs: the scheduled functions, read after all else.
+        ticks: what a cron job has left, whose runs cannot be read themselves.
+        jobs: the scheduled functions.
     """
 
     accounts: list[Document]
@@ -27,13 +25,12 @@ class Kept:
     runs: list[Document]
     acts: list[Document]
     ticks: list[Document]
-    ticks_at: float
     jobs: list[Document]
 
     @property
     def settled(self) -> bool:
         """Whether nothing that an operation scheduled has yet to run or to end."""
-        return all(ended(job) for job in self.jobs if not job["name"].endswith(CRON))
+        return all(ended(job) for job in self.jobs)
 
 
 def ended(job: Document) -> bool:
@@ -51,11 +48,9 @@ async def look_up(client: httpx.AsyncClient) -> Kept:
     async def table(name: str) -> list[Document]:
         return await _pages(client, "audit:documents", {"table": name})
 
-    found = {name: await table(name) for name in ("accounts", "operations", "legs", "runs", "acts")}
-    ticks_at = time.time() * 1000
-    ticks = await table("ticks")
-    jobs = await _pages(client, "audit:jobs", {})
-    return Kept(**found, ticks=ticks, ticks_at=ticks_at, jobs=jobs)
+    tables = ("accounts", "operations", "legs", "runs", "acts", "ticks")
+    found = {name: await table(name) for name in tables}
+    return Kept(**found, jobs=await _pages(client, "audit:jobs", {}))
 
 
 async def _pages(client: httpx.AsyncClient, path: str, arguments: Document) -> list[Document]:

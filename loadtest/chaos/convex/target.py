@@ -84,8 +84,8 @@ def _figures(
     kills: Sequence[Killed], seen: Seen, kept: Kept, verdict: Verdict, crashes: int
 ) -> dict[str, Figure]:
     acked = len(seen.acked)
-    jobs = [job for job in kept.jobs if "key" in job["args"][0]]
-    failed = sum(job["state"]["kind"] == "failed" for job in jobs)
+    jobs = len(kept.jobs)
+    failed = sum(job["state"]["kind"] == "failed" for job in kept.jobs)
     shown = sum(map(len, seen.shown.values()))
     p50, p95 = percentiles(recovered := recoveries_ms(seen.acked.values(), kills), 50, 95)
     return {
@@ -100,10 +100,10 @@ def _figures(
         "untrue_pushes": figure(verdict.untrue, "", shown),
         "stuck": figure(verdict.stuck, "mutations"),
         "refused": figure(verdict.refused, "mutations"),
-        "scheduled": figure(len(jobs), "functions"),
+        "scheduled": figure(jobs, "functions"),
         "scheduled_failed": figure(failed, "actions"),
-        "scheduled_lost": figure(verdict.scheduled_lost, "functions", len(jobs)),
-        "scheduled_duplicated": figure(verdict.scheduled_duplicated, "functions", len(jobs)),
+        "scheduled_lost": figure(verdict.scheduled_lost, "functions", jobs),
+        "scheduled_duplicated": figure(verdict.scheduled_duplicated, "functions", jobs),
         "crashes": figure(crashes, "processes"),
         "recovery_p50_ms": figure(p50, "ms", len(recovered)),
         "recovery_p95_ms": figure(p95, "ms", len(recovered)),

@@ -1,11 +1,10 @@
 """What must hold after the kills, counted from what was told and what is kept."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from itertools import pairwise
 
-from loadtest.chaos.convex.kept import CRON, Document, Kept, ended
+from loadtest.chaos.convex.kept import Kept, ended
 from loadtest.chaos.convex.seen import SOCKET, Seen, Shown
 
 LEGS = 2  # of an operation
@@ -24,7 +23,8 @@ class Verdict:
             later one.
         stuck: operations sent over a WebSocket that were never answered.
         refused: operations that failed.
-        scheduled_lost: scheduled functions that did not run or never ended.
+        scheduled_lost: scheduled functions that did not run or never ended, and 1 for a cron job
+            that has not run since the last kill.
         scheduled_duplicated: scheduled functions that ran more than once.
     """
 
@@ -94,7 +94,7 @@ def _steps_back(states: list[Shown]) -> int:
 def _scheduled_lost(kept: Kept, last_kill: float) -> int:
     """Mutations must have run; actions must have ended, and left their mark if they ended well."""
     ran, acted = ({each["key"] for each in found} for found in (kept.runs, kept.acts))
-    jobs = {_key(job): job for job in kept.jobs if not _is_tick(job)}
+    jobs = {str(job["args"][0]["key"]): job for job in kept.jobs}
     lost = 0
     for operation in kept.operations:
         key, kind = operation["key"], operation["kind"]
@@ -107,28 +107,13 @@ def _scheduled_lost(kept: Kept, last_kill: float) -> int:
             lost += key not in ran
         else:
             lost += job["state"]["kind"] == "success" and key not in acted
-    # A run that had ended when the ticks were read must be among them.
-    ticked = sum(bool(job["completedTime"] < kept.ticks_at) for job in _ticks(kept))
-    goes_on = any(tick["_creationTime"] / 1000 > last_kill for tick in kept.ticks)
-    return lost + max(0, ticked - len(kept.ticks)) + (not goes_on)
+    ticked = any(tick["_creationTime"] / 1000 > last_kill for tick in kept.ticks)
+    return lost + (not ticked)
 
 
 def _scheduled_twice(kept: Kept, began: Counter[str]) -> int:
     ran, acted = (Counter(each["key"] for each in found) for found in (kept.runs, kept.acts))
-    ticks = len(kept.ticks) - len(list(_ticks(kept)))
-    return sum(map(_surplus, (ran, acted, began))) + max(0, ticks)
-
-
-def _ticks(kept: Kept) -> Iterable[Document]:
-    return (job for job in kept.jobs if _is_tick(job) and job["state"]["kind"] == "success")
-
-
-def _is_tick(job: Document) -> bool:
-    return str(job["name"]).endswith(CRON)
-
-
-def _key(job: Document) -> str:
-    return str(job["args"][0]["key"])
+    return sum(map(_surplus, (ran, acted, began)))
 
 
 def _surplus(times: Counter[str]) -> int:

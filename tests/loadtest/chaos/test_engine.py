@@ -1,10 +1,7 @@
 """Random kills of the engine, of its app and of both, under load."""
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
-from loadtest.chaos.command import chaos
 from loadtest.chaos.engine.target import run
 
 KILLS = 10
@@ -19,10 +16,3 @@ async def test_nothing_is_lost_or_done_twice_whatever_is_killed_when(tmp_path):
     assert not broken
     assert figures["kills"].value == len(counted) == KILLS
     assert figures["runs_completed"].value == figures["runs_started"].value > 0
-
-
-def test_an_unknown_target_is_told():
-    app = typer.Typer()
-    app.command()(chaos)
-    found = CliRunner().invoke(app, ["--target", "moon"])
-    assert "--target is 'moon'; it can be engine, convex" in str(found.exception)

@@ -52,39 +52,6 @@ test("a read of what is on disk waits for nothing", async () => {
   expect(heard).toEqual(["read"]);
 });
 
-test("a sync covers the commits before it began, and none after", async () => {
-  for (const what of ["first", "second", "third", "fourth"]) {
-    write(what);
-    await rest();
-  }
-  // Two at once, and what is committed meanwhile waits for the next.
-  expect(syncs).toHaveLength(2);
-  const [one, two] = syncs.splice(0);
-  one!();
-  await rest();
-  expect(heard).toEqual(["first"]);
-  two!();
-  await rest();
-  expect(heard).toEqual(["first", "second"]);
-  expect(syncs).toHaveLength(1);
-  syncs.shift()!();
-  await rest();
-  expect(heard).toEqual(["first", "second", "third", "fourth"]);
-});
-
-test("a sync that ends before an earlier one covers that one's commits too", async () => {
-  write("first");
-  await rest();
-  write("second");
-  await rest();
-  syncs.pop()!();
-  await rest();
-  expect(heard).toEqual(["first", "second"]);
-  syncs.pop()!();
-  await rest();
-  expect(heard).toEqual(["first", "second"]);
-});
-
 test("without syncing, a write is answered once it is committed", async () => {
   hear(unsynced.write(async () => "written"));
   await rest();
