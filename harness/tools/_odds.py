@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from harness.tools._clauses import Parts
 from harness.tools._probe import Probe
 from harness.tools._similarity import TAU, SimilarityIndex
 from harness.tools.registry import ToolSpec
@@ -47,6 +48,8 @@ class SelectionWeights(BaseModel):
         request: how much it counts that a text looks like a request at all.
         size: how much the logarithm of the number of tools counts against each: the more there
             are, the nearer the nearest is by chance.
+        need: how much all the tools' odds together count against none. Below 1, as many tools
+            that resemble each other speak for one need: a nested logit (McFadden 1978).
     """
 
     version: int
@@ -55,6 +58,7 @@ class SelectionWeights(BaseModel):
     described: SimilarityWeights
     request: float
     size: float
+    need: float
 
 
 @lru_cache(maxsize=1)
@@ -94,19 +98,20 @@ class Catalogue:
         self._known, self._classes = np.array(known, np.int64).reshape(-1, 2).T
 
     def log_odds(
-        self, texts: Sequence[str], vectors: Floats, votes: Votes, weights: SelectionWeights
+        self, parts: Parts, vectors: Floats, votes: Votes, weights: SelectionWeights
     ) -> Floats:
-        """Of each tool against none for each text.
+        """Of each tool against none for each part of a message.
 
         Args:
-            texts: the parts of a message.
-            vectors: their embeddings, float32 [texts, dimensions].
+            parts: of the message.
+            vectors: their embeddings, float32 [parts, dimensions].
             votes: what was served before says.
             weights: of all that counts.
 
         Returns:
-            float32 [texts, tools].
+            float32 [parts, tools].
         """
+        texts = parts.texts
         signals = self.index.signals(texts, vectors)
         near, counts = signals.near, self.index.counts.copy()
         votes.add_nearness(vectors, self._places, near, counts)
@@ -126,5 +131,7 @@ class Catalogue:
             served = np.maximum(pooled[:, self._known] - SAME, 0)
             known = weights.probe.scale * classes[:, self._classes] + weights.probe.bias
             odds[:, self._known] = known + shown.example * served
-        votes.add_log_odds(vectors, self._places, odds)
+        # The probe knows whole messages: a sentence that sets the scene it takes for another one.
+        votes.add_log_odds(vectors[:1], self._places, odds[: parts.sentences])
+        votes.add_log_odds(vectors[parts.sentences :], self._places, odds[parts.sentences :])
         return odds.astype(np.float32, copy=False)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logsumexp
 
 from harness.context.embeddings import CachedEmbedder
 from harness.models import Selection, ToolScore
@@ -19,8 +20,8 @@ from harness.tools.votes import Votes
 Floats = NDArray[np.float32]
 # Probability that some tool serves better than none, from which on tools are offered. Below even:
 # a tool offered in vain costs tokens, one withheld the answer. On the own set's tune split .67 of
-# the right tools are offered instead of .62, and nothing to .48 of what needs none instead of .62.
-NEEDED_FROM = 0.35
+# the right tools are offered instead of .62, and nothing to .55 of what needs none instead of .58.
+NEEDED_FROM = 0.4
 MARGIN = 2.0  # log-odds behind the best; a tool further behind is not offered
 MOST_SCORES = 20  # that a selection reports
 EARLIER = 1.0  # log-odds that the message before counts less, where a message goes on from it
@@ -102,13 +103,14 @@ class ToolSelector:
             return Selection(needed=False, why="the tools are still being prepared")
         parts = parts_of(text)
         odds = await self._judge(catalogue, parts, votes or Votes())
-        ranks, chances = rank(odds, parts), _chances(odds)
+        ranks, chances = rank(odds, parts), _chances(odds, self._weights.need)
         needed = float(chances[: parts.sentences].max())
         if previous and goes_on(text):
             earlier = parts_of(previous)
             before = await self._judge(catalogue, earlier, votes or Votes()) - EARLIER
             ranks = np.maximum(ranks, rank(before, earlier))
-            needed = max(needed, float(_chances(before)[: earlier.sentences].max()))
+            chances_before = _chances(before, self._weights.need)
+            needed = max(needed, float(chances_before[: earlier.sentences].max()))
         asking = chances[parts.sentences :] >= NEEDED_FROM
         asked = odds[parts.sentences :][asking].argmax(1)
         return _choose(catalogue.names, ranks, needed, set(asked.tolist()), k)
@@ -132,7 +134,7 @@ class ToolSelector:
 
     async def _judge(self, catalogue: Catalogue, parts: Parts, votes: Votes) -> Floats:
         vectors = await self._embedder.aembed(parts.texts)
-        return catalogue.log_odds(parts.texts, vectors, votes, self._weights)
+        return catalogue.log_odds(parts, vectors, votes, self._weights)
 
 
 def rank(odds: Floats, parts: Parts) -> Floats:
@@ -152,11 +154,9 @@ def rank(odds: Floats, parts: Parts) -> Floats:
     return np.asarray(whole + (clauses - clauses.max(1, keepdims=True)).max(0))
 
 
-def _chances(odds: Floats) -> Floats:
+def _chances(odds: Floats, need: float) -> Floats:
     """The probability that any tool serves better than none, for each part."""
-    most = np.maximum(odds.max(1), 0)
-    some = np.exp(odds - most[:, None]).sum(1)
-    return np.asarray(some / (some + np.exp(-most)))
+    return np.asarray(expit(need * logsumexp(odds, axis=1)))
 
 
 def _choose(names: list[str], ranks: Floats, chance: float, asked: set[int], k: int) -> Selection:

@@ -93,7 +93,13 @@ class Votes:
             counts[at] += pool.counts[chosen]
 
     def add_log_odds(self, vectors: Floats, places: Mapping[str, int], odds: Floats) -> None:
-        """Add the probe's log-odds, as far as they are to be trusted, to float32 [texts, tools]."""
+        """Add the probe's log-odds, as far as they are to be trusted.
+
+        Args:
+            vectors: of texts, float32 [texts, dimensions]; one alone is added to every row.
+            places: each tool's place below; tools that are not there have no vote.
+            odds: float32 [texts, tools], added to.
+        """
         if self.probe is not None:
             chosen, at = _placed(self.probe.tools, places)
             says = np.maximum(self.probe.log_odds(vectors)[:, chosen], -MOST_AGAINST)

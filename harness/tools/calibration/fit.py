@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from scipy.special import expit
 
 from harness.context.embeddings import CachedEmbedder, build_embedder
 from harness.settings import get_settings
@@ -45,6 +46,7 @@ FOLDS = 10
 SIZES = (5, 10, 20, 40, 100)  # of catalogues drawn from all the tools, and once all of them
 # What may be known of a built-in tool: it is in the classifier, it has examples, or neither.
 VIEWS = ("classifier", "examples", "description")
+NEED = "need"  # fitted after the weights of the columns
 # What the weights are of, in the order of the fit.
 COLUMNS = (
     "probe.scale", "probe.bias",
@@ -126,14 +128,15 @@ async def _fit_weights(
     }
     cases = _cases(views, tried.labels, len(specs))
     _report(views, cases, tried.labels, len(specs))
-    found = dict(zip(COLUMNS, _fit(cases), strict=True))
+    found = dict(zip((*COLUMNS, NEED), _fit(cases), strict=True))
     return SelectionWeights(
-        version=2,
+        version=3,
         probe=ProbeWeights(**_under("probe", found)),
         shown=SimilarityWeights(**_under("shown", found)),
         described=SimilarityWeights(example=0.0, **_under("described", found)),
         request=round(float(found["request"]), 4),
         size=round(float(found["size"]), 4),
+        need=round(float(found[NEED]), 4),
     )
 
 
@@ -256,28 +259,39 @@ def _unseen_requests(specs: list[ToolSpec], train: Requests, held: Requests) -> 
 
 
 def _fit(cases: Cases) -> Floats:
-    """Weights with which the right tool, or none, is the likeliest; float64 [COLUMNS]."""
+    """Weights with which the right tool, or none, is the likeliest; float64 [COLUMNS and NEED]."""
     tools = cases.there.shape[1]
     rows = np.arange(len(cases.labels))
     asked = cases.labels < tools
     right = np.where(asked[:, None], cases.columns[rows, np.minimum(cases.labels, tools - 1)], 0.0)
 
     def loss(weights: Floats) -> tuple[float, Floats]:
-        chances = _shares(cases, weights)
-        slope = right - np.einsum("ct,ctw->cw", chances[:, :-1], cases.columns)
-        value = -(cases.counts * np.log(chances[rows, cases.labels])).sum()
+        shares, all_odds = _shares(cases, weights)
+        mean = np.einsum("ct,ctw->cw", shares[:, :-1], cases.columns)
+        chances = shares[:, :-1].sum(1)
+        mean /= np.maximum(chances, np.finfo(np.float64).tiny)[:, None]
+        missed = asked - chances  # how far the chance of a need is from what there was
+        slope = missed[:, None] * weights[-1] * mean + right - asked[:, None] * mean
+        value = -(cases.counts * np.log(shares[rows, cases.labels])).sum()
         penalty = WEIGHT_PENALTY * weights
-        return float(value + (penalty * weights).sum()), 2 * penalty - cases.counts @ slope
+        gained = cases.counts @ np.column_stack([slope, missed * all_odds])
+        return float(value + (penalty * weights).sum()), 2 * penalty - gained
 
-    start = np.ones(len(COLUMNS))
+    start = np.ones(len(COLUMNS) + 1)
     return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B").x)
 
 
-def _shares(cases: Cases, weights: Floats) -> Floats:
-    """The probability of each tool and, last, of none; float64 [cases, tools + 1]."""
-    odds = np.where(cases.there, cases.columns @ weights, -np.inf)
-    odds = np.hstack([odds, np.zeros((len(odds), 1))])
-    return np.asarray(np.exp(odds - np.logaddexp.reduce(odds, axis=1)[:, None]))
+def _shares(cases: Cases, weights: Floats) -> tuple[Floats, Floats]:
+    """The probability of each tool and, last, of none; and the log-odds of all tools together.
+
+    Returns:
+        float64 [cases, tools + 1] and float64 [cases].
+    """
+    odds = np.where(cases.there, cases.columns @ weights[:-1], -np.inf)
+    all_odds = np.logaddexp.reduce(odds, axis=1)
+    chances = expit(weights[-1] * all_odds)
+    shares = np.exp(odds - all_odds[:, None]) * chances[:, None]
+    return np.column_stack([shares, expit(-weights[-1] * all_odds)]), all_odds
 
 
 def _report(views: dict[str, Floats], cases: Cases, labels: Labels, builtin: int) -> None:
@@ -287,7 +301,7 @@ def _report(views: dict[str, Floats], cases: Cases, labels: Labels, builtin: int
     chances = np.zeros((len(cases.labels), tools + 1))
     for fold in range(FOLDS):
         left_out = folds[cases.requests] == fold
-        chances[left_out] = _shares(cases.of(left_out), _fit(cases.of(~left_out)))
+        chances[left_out], _ = _shares(cases.of(left_out), _fit(cases.of(~left_out)))
     times = len(SIZES) + 1
     for number, view in enumerate(views):
         last = (number * times + times - 1) * len(labels)

@@ -125,6 +125,19 @@ async def test_two_runs_differ_in_nothing_but_timings(services, console):
     assert first.rows.drop(timings).equals(second.rows.drop(timings))
 
 
+async def test_two_runs_that_learn_from_exemplars_differ_in_nothing_but_timings(services, console):
+    data, learned = load_tools("test"), exemplars_of(load_tools("tune"), 3)
+    first, second = [
+        (
+            await evaluate_tools(
+                services, data, console=console, plan=Plan(limit=60), exemplars=learned
+            )
+        ).rows.drop("seconds", "select_ms")
+        for _ in range(2)
+    ]
+    assert first.equals(second)
+
+
 async def test_repeats_are_rows_of_their_own_and_widen_no_figure_s_certainty(services, console):
     data = load_tools("tune")
     once = await evaluate_tools(services, data, console=console, plan=Plan(limit=12))
