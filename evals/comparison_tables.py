@@ -38,8 +38,8 @@ def print_comparison(compared: Compared, console: Console) -> None:
 
 def _print_metrics(run: str, items: Sequence[MetricComparison], console: Console) -> None:
     table = _table(f"{run} less A, paired by sample", "metric", run)
-    for heading in ("p (Holm)", "win/tie/loss", "detectable"):
-        table.add_column(heading, justify="right")
+    for heading in ("p\n(Holm)", "win/tie/\nloss", "detect-\nable"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for item in items:
         table.add_row(
             *_cells(item, item.metric),
@@ -80,10 +80,12 @@ def _print_changed(run: str, compared: Compared, console: Console) -> None:
 
 
 def _table(title: str, first: str, run: str) -> Table:
-    table = Table(title=title, title_justify="left", box=SIMPLE)
-    table.add_column(first)
-    for heading in ("n", "A", run, "difference", "95 % interval"):
-        table.add_column(heading, justify="right")
+    table = Table(
+        title=title, title_justify="left", box=SIMPLE, collapse_padding=True, pad_edge=False
+    )
+    table.add_column(first, overflow="fold")
+    for heading in ("n", "A", run, "difference"):
+        table.add_column(heading, justify="right", no_wrap=True)
     return table
 
 
@@ -93,6 +95,6 @@ def _cells(item: MetricComparison, name: str) -> list[str]:
         str(item.n),
         f"{item.before:.3f}",
         f"{item.after:.3f}",
-        f"{item.difference:+.3f}",
-        f"{item.low:+.3f} – {item.high:+.3f}",
+        # Beside each other they leave no room for the metric's name.
+        f"{item.difference:+.3f}\n{item.low:+.3f} – {item.high:+.3f}",
     ]

@@ -9,6 +9,8 @@ import polars as pl
 from evals.figures import Document
 from harness.errors import HarnessError
 
+_OF_RUNS = frozenset({"seconds"})  # figures of a whole run; rows call another thing so
+
 
 @dataclass(frozen=True)
 class Run:
@@ -89,7 +91,8 @@ def paired_metrics(a: Run, b: Run) -> list[str]:
     return [
         name
         for name in a.document.figures
-        if all(name in run.rows.columns and run.rows[name].dtype.is_numeric() for run in (a, b))
+        if name not in _OF_RUNS
+        and all(name in run.rows.columns and run.rows[name].dtype.is_numeric() for run in (a, b))
     ]
 
 

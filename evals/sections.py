@@ -1,5 +1,6 @@
 """The sections of a report: what was measured, drawn and read in a sentence each."""
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -18,12 +19,25 @@ from evals.figures import Document, describe
 from evals.metrics.ranking import DEPTH
 from evals.metrics.selection import reliability
 from evals.pipeline_section import pipeline_section
-from evals.report import Chart, Section, TableData
+from evals.report import Chart, Section, TableData, summary_section
 from evals.selection_parts import number_table, reliability_by_number, tool_table
 from evals.statistics import bootstrap, quantile_statistic
 from evals.sweep.section import sweep_section
 
 _SHOWN_MISSES = 8
+
+
+def sections_of(document: Document, rows: pl.DataFrame | None, called: str = "") -> list[Section]:
+    """A run's figures and, where it has one, its drawing.
+
+    Args:
+        document: of the run.
+        rows: that it kept.
+        called: what comes before their titles on a page of several runs.
+    """
+    drawn = section_of(document, rows)
+    summary = summary_section([document], f"{called}{document.command}" if called else "Summary")
+    return [summary, *([replace(drawn, title=f"{called}{drawn.title}")] if drawn else [])]
 
 
 def section_of(document: Document, rows: pl.DataFrame | None) -> Section | None:

@@ -188,12 +188,11 @@ def keep_evaluation(
         name: of the run.
         run_id: of a run that is open already.
     """
-    from evals.report import build_report, pictures, summary_section
-    from evals.sections import section_of
+    from evals.report import build_report, pictures
+    from evals.sections import sections_of
 
     document, rows = evaluation.document, evaluation.rows
-    drawn = section_of(document, rows)
-    sections = [summary_section([document]), *([drawn] if drawn else [])]
+    sections = sections_of(document, rows)
     files = {"report.html": build_report(f"{document.command}: {name}", sections)}
     files |= {f"plots/{plot}.svg": text for plot, text in pictures(sections).items()}
     return keep_run(

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Annotated
 
 import typer
@@ -19,8 +20,8 @@ def report(
 ) -> None:
     """Write kept runs as one self-contained HTML page."""
     from evals.comparison_section import sections_of_runs
-    from evals.report import summary_section, write_report
-    from evals.sections import section_of
+    from evals.report import write_report
+    from evals.sections import sections_of
     from evals.tracking import newest_of_each, read_run
 
     settings = get_settings()
@@ -28,10 +29,11 @@ def report(
     if not chosen:
         raise HarnessError("no run has been kept yet", "`harness eval retrieval` keeps one.")
     kept = [read_run(settings, run_id) for run_id in chosen]
-    drawn = [section_of(document, rows) for document, rows in kept]
-    sections = [summary_section([document for document, _ in kept])]
-    sections += sections_of_runs(chosen, kept)
-    sections += [section for section in drawn if section is not None]
+    sections = sections_of_runs(chosen, kept)
+    for number, (run_id, (document, rows)) in enumerate(zip(chosen, kept, strict=True)):
+        # As the comparison calls them, which takes no more runs than there are letters.
+        label = ascii_uppercase[number] if number < len(ascii_uppercase) else str(number + 1)
+        sections += sections_of(document, rows, f"{label}, run {run_id[:8]}: " if kept[1:] else "")
     path = out or settings.home / "reports" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.html"
     write_report(path, "Measurements", sections, f"{len(kept)} runs")
     Console().print(f"wrote {path}", soft_wrap=True)

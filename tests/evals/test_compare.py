@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -173,3 +174,21 @@ def test_what_is_printed_names_intervals_units_and_text_as_it_was_written():
 def test_runs_that_agree_in_everything_are_valid_json():
     found = compare_runs([run(GOOD), run(GOOD, "B")])
     assert json.loads(found.model_dump_json())["metrics"][0]["detectable"] is None
+
+
+def test_each_metric_can_be_read_on_a_narrow_terminal():
+    found = compare_runs([run(GOOD), run(WORSE, "B")])
+    console = Console(file=io.StringIO(), width=80)
+    print_comparison(found, console)
+    printed = console.file.getvalue()
+    assert "…" not in printed
+    assert "recall@10" in printed
+    assert max(map(len, printed.splitlines())) <= 80
+
+
+def test_how_long_samples_took_is_no_metric_that_others_are_adjusted_for():
+    runs = [run(GOOD), run(GOOD, "B")]
+    for each in runs:
+        each.document.figures["seconds"] = figure(9, "s")
+    timed = [replace(each, rows=each.rows.with_columns(seconds=pl.lit(0.5))) for each in runs]
+    assert "seconds" not in {item.metric for item in compare_runs(timed).metrics}
