@@ -42,7 +42,8 @@ def signed(handler: Handler) -> Handler:
     async def checked(request: Request) -> Response:
         keys = engine_of(request).options.signing_keys
         if keys and not signing.authorized(request.headers.get("authorization"), keys):
-            return reply({"error": "the signing key is wrong or missing"}, 401)
+            words = "the signing key is wrong or missing: set INNGEST_SIGNING_KEY to the engine's"
+            return reply({"error": words}, 401)
         return await handler(request)
 
     return checked
