@@ -111,6 +111,6 @@ test("a write outside of what a query has read cannot change its result", async 
       );
       if (!touched) expect(read(table, asked).rows).toEqual(before.rows);
     }),
-    { numRuns: 1000 },
+    { numRuns: 500 },
   );
 });
