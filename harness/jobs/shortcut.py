@@ -1,7 +1,7 @@
 """The way of Inngest's calls to the SDK, past FastAPI's routing.
 
-Routing, dependencies and exit stacks, none of which the SDK's handlers use, are a third of the
-processor time of a call whose step is empty.
+Routing, dependencies and exit stacks, none of which the SDK's handlers use, are a fifth to a third
+of the processor time of a call whose step is empty (`loadtest/README.md` has the figures).
 """
 
 from collections.abc import Awaitable, Callable, Collection

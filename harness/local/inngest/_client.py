@@ -62,7 +62,7 @@ class Client:
             answer = await self._exchange(target, head, body)
             if answer.status not in _REDIRECTS or "location" not in answer.headers:
                 return answer
-            url = urljoin(url, answer.headers["location"])
+            url = _redirected(url, answer.headers["location"])
         raise HttpError(f"redirects more than {MAX_REDIRECTS} times, last to {url}")
 
     def close(self) -> None:
@@ -122,6 +122,13 @@ class Client:
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         return ssl.create_default_context()
+
+
+def _redirected(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise HttpError(f"redirects to {location!r}, which is no address") from None
 
 
 @lru_cache(maxsize=4096)

@@ -72,7 +72,6 @@ class Connection(asyncio.Protocol):
 
         Whoever stops waiting for it must close the connection.
         """
-        self._begin()
         self._timer = self._loop.call_later(timeout_s, self._expire, timeout_s)
         self._waiting = self._loop.create_future()
         self._transport.writelines((head, body))
@@ -152,10 +151,11 @@ class Connection(asyncio.Protocol):
         if self._transport.get_write_buffer_size():
             self.reusable = False  # it answered without reading all of the request
         self.idle_since = self._loop.time()
-        self._response.body = b"".join(self._chunks)
-        waiting = self._end()
+        response, waiting = self._response, self._end()
+        response.body = b"".join(self._chunks)
+        self._begin()
         if waiting:
-            waiting.set_result(self._response)
+            waiting.set_result(response)
 
     def _begin(self) -> None:
         self._response = Response()

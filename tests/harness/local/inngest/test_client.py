@@ -227,6 +227,9 @@ async def test_a_redirected_request_is_sent_again_as_it_is(client, server):
     server.answers = [[moved % (308, b"/api")] for _ in range(20)]
     with pytest.raises(HttpError, match="redirects more than"):
         await post(client, server.url)
+    server.answers = [[moved % (307, b"http://[")]]
+    with pytest.raises(HttpError, match="which is no address"):
+        await post(client, server.url)
 
 
 async def test_an_address_is_sent_encoded(client, server):
