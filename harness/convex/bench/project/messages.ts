@@ -6,22 +6,23 @@ import { mutation, query } from "./server.ts";
 
 const RECENT = 10;
 
+/** The last messages of a thread before an order. */
 export const recent = query({
-  args: { thread: v.string() },
-  handler: (ctx, { thread }) =>
+  args: { thread: v.string(), before: v.number() },
+  handler: (ctx, { thread, before }) =>
     ctx.db
       .query("messages")
-      .withIndex("by_thread", (q) => q.eq("thread", thread))
+      .withIndex("by_thread", (q) => q.eq("thread", thread).lt("order", before))
       .order("desc")
       .take(RECENT),
 });
 
 export const page = query({
-  args: { thread: v.string(), paginationOpts: paginationOptsValidator },
-  handler: (ctx, { thread, paginationOpts }) =>
+  args: { thread: v.string(), before: v.number(), paginationOpts: paginationOptsValidator },
+  handler: (ctx, { thread, before, paginationOpts }) =>
     ctx.db
       .query("messages")
-      .withIndex("by_thread", (q) => q.eq("thread", thread))
+      .withIndex("by_thread", (q) => q.eq("thread", thread).lt("order", before))
       .order("desc")
       .paginate(paginationOpts),
 });
