@@ -1,4 +1,4 @@
-import { threadName } from "./corpus.ts";
+import { THREAD_MESSAGES, threadName } from "./corpus.ts";
 
 /** The calls whose rates are measured, over whatever carries them. */
 
@@ -15,32 +15,38 @@ export type CallName = (typeof CALLS)[number];
 
 const PAGE_MESSAGES = 25;
 
+/** A place in the later half of a thread. No two are alike: a question that is asked again would be
+ *  answered from what the engine keeps, and not be read.
+ */
+function anyPlace(threads: number): { thread: string; before: number } {
+  const thread = threadName(Math.floor(Math.random() * threads));
+  return { thread, before: (THREAD_MESSAGES / 2) * (1 + Math.random()) };
+}
+
 /** @param threads How many there are to choose from. */
 export function workOf(call: CallName, caller: Caller, threads: number): Work {
-  const anyThread = () => threadName(Math.floor(Math.random() * threads));
   switch (call) {
     case "read":
-      return () => caller.query("messages:recent", { thread: anyThread(), once: Math.random() });
+      return () => caller.query("messages:recent", anyPlace(threads));
     case "send":
-      return () => caller.mutate("messages:send", { thread: anyThread(), text: "A message." });
+      return () => {
+        const { thread } = anyPlace(threads);
+        return caller.mutate("messages:send", { thread, text: "A message." });
+      };
     case "page":
-      return pagesOf(caller, anyThread);
+      return pagesOf(caller, threads);
   }
 }
 
-/** Reads threads from their newest message to their oldest, a page at a time. */
-function pagesOf(caller: Caller, anyThread: () => string): Work {
-  let thread = anyThread();
+/** Reads threads from a place to their oldest message, a page at a time. */
+function pagesOf(caller: Caller, threads: number): Work {
+  let place = anyPlace(threads);
   let cursor: string | null = null;
   return async () => {
     const paginationOpts = { numItems: PAGE_MESSAGES, cursor };
-    const page = await caller.query("messages:page", {
-      thread,
-      paginationOpts,
-      once: Math.random(),
-    });
+    const page = await caller.query("messages:page", { ...place, paginationOpts });
     cursor = page.isDone ? null : page.continueCursor;
-    if (page.isDone) thread = anyThread();
+    if (page.isDone) place = anyPlace(threads);
   };
 }
 

@@ -21,6 +21,8 @@ export interface PushResult {
 
 const CONNECTIONS = 32;
 const WAIT_S = 10;
+/** An order that no thread reaches. */
+const END = 1e9;
 
 const now = () => performance.timeOrigin + performance.now();
 
@@ -58,17 +60,21 @@ async function subscribed(
   const socket = await SyncSocket.open(url);
   await new Promise<void>((resolve) => {
     let before: number | null = null;
-    socket.watch("messages:recent", { thread: follower.thread }, (value, committedMs) => {
-      const at = now();
-      const written = value.length ? value[0].order + 1 : 0;
-      if (before === null) {
-        before = written;
-        return resolve();
-      }
-      const sent = follower.arrived(written - before);
-      for (const sentAt of sent) result.seen.push(at - sentAt);
-      if (sent.length) result.pushed.push(at - committedMs);
-    });
+    socket.watch(
+      "messages:recent",
+      { thread: follower.thread, before: END },
+      (value, committedMs) => {
+        const at = now();
+        const written = value.length ? value[0].order + 1 : 0;
+        if (before === null) {
+          before = written;
+          return resolve();
+        }
+        const sent = follower.arrived(written - before);
+        for (const sentAt of sent) result.seen.push(at - sentAt);
+        if (sent.length) result.pushed.push(at - committedMs);
+      },
+    );
   });
   return socket;
 }

@@ -1,6 +1,7 @@
 import type { Fields } from "../values/json.ts";
 import { after } from "../values/keys.ts";
-import type { EntryRow, Statements } from "./database.ts";
+import type { Statements } from "./database.ts";
+import type { EntryRow } from "./entries.ts";
 import { type Filter, passes } from "./filters.ts";
 import type { IndexRange } from "./range.ts";
 import { type KeyRange, textOf } from "./readset.ts";
@@ -27,8 +28,8 @@ export class Cursor {
   readonly #range: IndexRange;
   readonly #filters: Filter[];
   readonly #budget: Budget;
-  /** Of the entries read, for a page that may be split. */
-  readonly #keys: Uint8Array[] | null;
+  /** The entries read, for a page that may be split. */
+  readonly #entries: EntryRow[] | null;
   #left: number;
   #low: Buffer;
   #high: Buffer;
@@ -36,7 +37,7 @@ export class Cursor {
   #position = 0;
   #batchSize: number;
   #exhausted = false;
-  #lastKey: Uint8Array | null = null;
+  #last: EntryRow | null = null;
 
   /** @param limit Most documents to answer.
    *  @param budget Most to read for them; the last document may go past its bytes. */
@@ -50,7 +51,7 @@ export class Cursor {
   ) {
     usage.range();
     this.#budget = budget;
-    this.#keys = budget === UNBOUNDED ? null : [];
+    this.#entries = budget === UNBOUNDED ? null : [];
     this.#usage = usage;
     this.#statements = statements;
     this.#range = range;
@@ -74,13 +75,13 @@ export class Cursor {
 
   /** The key of the last entry read. */
   get lastKey(): Uint8Array | null {
-    return this.#lastKey;
+    return this.#last?.key ?? null;
   }
 
   /** The key of the entry in the middle of those read; null for a few. */
   get middleKey(): Uint8Array | null {
-    const keys = this.#keys ?? [];
-    return keys.length > 2 ? keys[Math.floor((keys.length - 1) / 2)]! : null;
+    const entries = this.#entries ?? [];
+    return entries.length > 2 ? entries[Math.floor((entries.length - 1) / 2)]!.key : null;
   }
 
   /** The next document that passes the filters, or null. */
@@ -97,15 +98,16 @@ export class Cursor {
 
   /** The part of the range that has been read so far. */
   read(): KeyRange {
-    const { index, low, high, descending } = this.#range;
+    const { low, high, descending } = this.#range;
+    const index = this.#range.index.number;
     if (this.finished) return { index, low: textOf(low), high: textOf(high) };
-    if (!this.#lastKey) {
+    if (!this.#last) {
       const at = textOf(descending ? high : low);
       return { index, low: at, high: at };
     }
     return descending
-      ? { index, low: textOf(this.#lastKey), high: textOf(high) }
-      : { index, low: textOf(low), high: textOf(after(this.#lastKey)) };
+      ? { index, low: textOf(this.#last.key), high: textOf(high) }
+      : { index, low: textOf(low), high: textOf(after(this.#last.key)) };
   }
 
   #passes(row: EntryRow): boolean {
@@ -121,8 +123,8 @@ export class Cursor {
       if (!this.#batch.length) return null;
     }
     const row = this.#batch[this.#position++]!;
-    this.#lastKey = row.key;
-    this.#keys?.push(row.key);
+    this.#last = row;
+    this.#entries?.push(row);
     this.scanned++;
     this.scannedBytes += row.json.length;
     this.#usage.read(row.json);
@@ -131,20 +133,12 @@ export class Cursor {
 
   #fetch(): void {
     const { index, descending } = this.#range;
-    const statement = descending ? this.#statements.descending : this.#statements.ascending;
-    this.#batch = statement.all(
-      index,
-      this.#low,
-      this.#high,
-      this.#batchSize,
-    ) as unknown as EntryRow[];
+    if (this.#last && descending) this.#high = Buffer.from(this.#last.key);
+    else if (this.#last) this.#low = after(this.#last.key);
+    const scan = descending ? this.#statements.descending : this.#statements.ascending;
+    this.#batch = scan.all(index, this.#low, this.#high, this.#batchSize);
     this.#position = 0;
     this.#exhausted = this.#batch.length < this.#batchSize;
-    const last = this.#batch.at(-1);
-    if (last) {
-      if (descending) this.#high = Buffer.from(last.key);
-      else this.#low = after(last.key);
-    }
     this.#batchSize = Math.min(this.#batchSize * 2, LARGEST_BATCH);
   }
 }

@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { StartError } from "../failures.ts";
+import { type Count, type Scan, countBy, scanBy } from "./entries.ts";
 import { checkPages, checkTables, refusalOf } from "./integrity.ts";
 
 /** The file on disk. Documents live in one table, the entries of all indexes in another,
@@ -87,12 +88,6 @@ export function openSqlite(path: string): DatabaseSync {
   }
 }
 
-export interface EntryRow {
-  key: Uint8Array;
-  document: number;
-  json: string;
-}
-
 /** The statements that reads and writes of documents are made of. */
 export interface Statements {
   get: StatementSync;
@@ -101,14 +96,14 @@ export interface Statements {
   remove: StatementSync;
   addEntry: StatementSync;
   removeEntry: StatementSync;
-  ascending: StatementSync;
-  descending: StatementSync;
-  countEntries: StatementSync;
+  ascending: Scan;
+  descending: Scan;
+  count: Count;
 }
 
 export function prepareStatements(sqlite: DatabaseSync): Statements {
   // CROSS JOIN keeps SQLite from turning the order of the two tables around.
-  const scan = `SELECT e.key AS key, e.document AS document, d.json AS json
+  const scan = `SELECT e.document, d.json
     FROM entries e CROSS JOIN documents d ON d.number = e.document
     WHERE e.idx = ? AND e.key >= ? AND e.key < ? ORDER BY e.key`;
   return {
@@ -118,10 +113,10 @@ export function prepareStatements(sqlite: DatabaseSync): Statements {
     remove: sqlite.prepare("DELETE FROM documents WHERE number = ?"),
     addEntry: sqlite.prepare("INSERT INTO entries(idx, key, document) VALUES(?, ?, ?)"),
     removeEntry: sqlite.prepare("DELETE FROM entries WHERE idx = ? AND key = ?"),
-    ascending: sqlite.prepare(`${scan} LIMIT ?`),
-    descending: sqlite.prepare(`${scan} DESC LIMIT ?`),
-    countEntries: sqlite.prepare(
-      "SELECT count(*) AS count FROM entries WHERE idx = ? AND key >= ? AND key < ?",
+    ascending: scanBy(sqlite.prepare(`${scan} LIMIT ?`)),
+    descending: scanBy(sqlite.prepare(`${scan} DESC LIMIT ?`)),
+    count: countBy(
+      sqlite.prepare("SELECT count(*) FROM entries WHERE idx = ? AND key >= ? AND key < ?"),
     ),
   };
 }

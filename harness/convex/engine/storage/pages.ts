@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { UserError } from "../failures.ts";
 import { after } from "../values/keys.ts";
 import { type Budget, Cursor } from "./cursor.ts";
-import type { EntryRow } from "./database.ts";
+import type { EntryRow } from "./entries.ts";
 import { type IndexRange, type SerializedQuery, rangeOf } from "./range.ts";
 import type { Store, Transaction } from "./transaction.ts";
 import { LIMITS } from "./usage.ts";

@@ -1,7 +1,8 @@
 import type { Fields } from "../values/json.ts";
 import { after } from "../values/keys.ts";
-import { type Table, entryKey } from "./catalog.ts";
-import type { EntryRow, Statements } from "./database.ts";
+import { type Index, type Table, entryKey } from "./catalog.ts";
+import type { Statements } from "./database.ts";
+import type { EntryRow, Scan } from "./entries.ts";
 
 /** The documents as they were: those of now, but for what has changed since. */
 
@@ -53,17 +54,14 @@ export class Past {
 
   /** What reads documents for a query at this time; it writes none. */
   get statements(): Statements {
-    const reading = {
-      get: { get: (number: number, id: string) => this.#get(number, id) },
-      ascending: { all: (...range: Range) => this.#scan(false, ...range) },
-      descending: { all: (...range: Range) => this.#scan(true, ...range) },
-      countEntries: {
-        get: (index: number, low: Buffer, high: Buffer) => ({
-          count: this.#scan(false, index, low, high, Infinity).length,
-        }),
-      },
+    const get = { get: (number: number, id: string) => this.#get(number, id) };
+    return {
+      ...this.#present,
+      get: get as unknown as Statements["get"],
+      ascending: { all: (...range) => this.#scan(false, ...range) },
+      descending: { all: (...range) => this.#scan(true, ...range) },
+      count: (...range) => this.#scan(false, ...range, Infinity).length,
     };
-    return { ...this.#present, ...(reading as unknown as Statements) };
   }
 
   #get(number: number, id: string): { json: string } | undefined {
@@ -94,8 +92,8 @@ export class Past {
   }
 
   /** Those of the range that have changed since, in ascending order. */
-  #changed(index: number, low: Buffer, high: Buffer): EntryRow[] {
-    const entries = this.#entries.get(index);
+  #changed(index: Index, low: Uint8Array, high: Uint8Array): EntryRow[] {
+    const entries = this.#entries.get(index.number);
     if (!entries) return [];
     if (!entries.ordered) {
       entries.rows.sort(order);
@@ -115,7 +113,7 @@ export class Past {
     const statement = descending ? backwards : ascending;
     const size = Math.min(limit, LARGEST_BATCH);
     for (;;) {
-      const rows = statement.all(index, low, high, size) as unknown as EntryRow[];
+      const rows = statement.all(index, low, high, size);
       for (const row of rows) if (!this.#before.has(row.document)) yield row;
       const last = rows.at(-1);
       if (!last || rows.length < size) return;
@@ -125,4 +123,4 @@ export class Past {
   }
 }
 
-type Range = [index: number, low: Buffer, high: Buffer, limit: number];
+type Range = Parameters<Scan["all"]>;

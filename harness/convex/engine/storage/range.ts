@@ -27,7 +27,7 @@ export interface SerializedQuery {
 
 /** An interval of one index's keys, and the direction to walk it. */
 export interface IndexRange {
-  index: number;
+  index: Index;
   low: Buffer;
   /** Exclusive. */
   high: Buffer;
@@ -121,19 +121,15 @@ export function rangeOf(catalog: Catalog, query: SerializedQuery): IndexRange {
   const descending = source.order === "desc";
   if (source.type === "FullTableScan") {
     const index = tableNamed(catalog, source.tableName).indexes.get(BY_CREATION)!;
-    return { index: index.number, ...EVERYTHING, descending };
+    return { index, ...EVERYTHING, descending };
   }
   const [tableName, indexName] = source.indexName.split(".") as [string, string];
   const table = tableNamed(catalog, tableName);
   if (indexName === "by_id") {
-    const { number } = table.indexes.get(BY_CREATION)!;
-    return { index: number, ...boundsById(catalog, table, source.range), descending };
+    const index = table.indexes.get(BY_CREATION)!;
+    return { index, ...boundsById(catalog, table, source.range), descending };
   }
   const index = table.indexes.get(indexName);
   if (!index) throw new UserError(`Index ${source.indexName} not found.`);
-  return {
-    index: index.number,
-    ...bounds(source.indexName, index, source.range),
-    descending,
-  };
+  return { index, ...bounds(source.indexName, index, source.range), descending };
 }

@@ -5,7 +5,8 @@ import { checkDocumentSize } from "../values/limits.ts";
 import { validationError } from "../values/validators.ts";
 import { type Catalog, type Table, entryKey } from "./catalog.ts";
 import { Cursor } from "./cursor.ts";
-import type { EntryRow, Statements } from "./database.ts";
+import type { Statements } from "./database.ts";
+import type { EntryRow } from "./entries.ts";
 import type { History } from "./history.ts";
 import { type PageRequest, type PageResult, readPage } from "./pages.ts";
 import type { Change } from "./past.ts";
@@ -128,12 +129,7 @@ export class Transaction {
     if (!index) return 0;
     const range = { index: index.number, low: "", high: "\xff" };
     this.#pointReads.push(range);
-    const row = this.#store.statements.countEntries.get(
-      index.number,
-      Buffer.alloc(0),
-      Buffer.of(0xff),
-    ) as { count: number };
-    return row.count;
+    return this.#store.statements.count(index, Buffer.alloc(0), Buffer.of(0xff));
   }
 
   /** Adds a cursor to what the query has read. */
