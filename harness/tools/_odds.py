@@ -127,6 +127,8 @@ class Catalogue:
         odds -= weights.size * np.log(len(self.names))
         if self._usable:
             classes, requests = self._probe.scores(texts, vectors)
+            # A message asks by any of its sentences, and asks for what another one of them says.
+            requests[: parts.sentences] = requests[: parts.sentences].max()
             odds += weights.request * requests[:, None]
             served = np.maximum(pooled[:, self._known] - SAME, 0)
             known = weights.probe.scale * classes[:, self._classes] + weights.probe.bias
