@@ -155,6 +155,9 @@ def keep_run(
     client = connect(settings)
     run_id = run_id or begin_run(settings, document, name)
     try:
+        # A run that was begun early did not know then what would answer.
+        for key, value in _tags(document).items():
+            client.set_tag(run_id, key, value)
         _log_figures(client, run_id, document)
         _log_params(client, run_id, document.settings)
         client.log_text(run_id, document.model_dump_json(indent=2), "figures.json")
