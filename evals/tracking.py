@@ -155,6 +155,7 @@ def keep_run(
     client = connect(settings)
     run_id = run_id or begin_run(settings, document, name)
     try:
+        _log_tags(client, run_id, document)
         _log_figures(client, run_id, document)
         _log_params(client, run_id, document.settings)
         client.log_text(run_id, document.model_dump_json(indent=2), "figures.json")
@@ -278,6 +279,13 @@ def _experiment(client: "MlflowClient", settings: Settings, name: str) -> str:
     # Without a root, MLflow makes ./mlruns wherever the command happens to run.
     root = (artifact_root(settings) / metric_name(name).replace(" ", "-")).as_uri()
     return str(client.create_experiment(name, artifact_location=root if local else None))
+
+
+def _log_tags(client: "MlflowClient", run_id: str, document: Document) -> None:
+    """Tag a run anew: where it was begun early, it was not known what would answer."""
+    from mlflow.entities import RunTag
+
+    client.log_batch(run_id, tags=[RunTag(key, value) for key, value in _tags(document).items()])
 
 
 def _log_figures(client: "MlflowClient", run_id: str, document: Document) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -135,10 +136,16 @@ def _run(
         )
         ranked = standings(given, outcomes)
         figures = board_figures(given, ranked, time.perf_counter() - started)
-        engines = next((each.run.document.engines for each in outcomes if each.run), {})
-        simulated = any(each.run.document.simulated for each in outcomes if each.run)
+        measured = [each.run.document for each in outcomes if each.run]
+        engines = _several([each.engines for each in measured])
+        models = dict.fromkeys(each.settings.get("model") for each in measured)
         document = document.model_copy(
-            update={"figures": figures, "engines": engines, "simulated": simulated}
+            update={
+                "figures": figures,
+                "engines": engines,
+                "simulated": any(each.simulated for each in measured),
+                "settings": document.settings | {"model": ", ".join(filter(None, models)) or None},
+            }
         )
         board = Board(**document.model_dump(), leaderboard=ranked)
         frame = board_frame(ranked)
@@ -160,6 +167,15 @@ def _run(
         soft_wrap=True,
     )
     return board
+
+
+def _several(engines: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """What stood behind each service, in any of the runs."""
+    names = dict.fromkeys(name for each in engines for name in each)
+    return {
+        name: ", ".join(dict.fromkeys(each[name] for each in engines if name in each))
+        for name in names
+    }
 
 
 def sweep_settings(given: "Sweep", settings: Settings, plan: "Plan") -> dict[str, object]:

@@ -66,7 +66,11 @@ def test_calls_are_ranked_by_protocol_with_their_latency_and_tokens(sweep, track
             f"{SIMULATED} (simulated, {item['settings']['protocol']})"
             in (read_run(tracked, item["run_id"])[0].engines["model"])
         )
-    assert _children(tracked, board)
+    tags = connect(tracked).get_run(_children(tracked, board)[0].data.tags[PARENT]).data.tags
+    assert (tags["simulated"], tags["model"]) == ("true", SIMULATED)
+    for protocol in ("native", "json"):
+        assert f"(simulated, {protocol})" in tags["engines"]
+    assert "SIMULATED language model" in " ".join(result.output.split())
     again, _ = sweep(CALLS)
     assert again.output.count("measured before") == 2
 
