@@ -24,6 +24,7 @@ _PACKAGES = (
     "numpy", "onnxruntime", "openai", "polars", "xllamacpp",
 )  # fmt: skip
 _ROOT = Path(__file__).parent.parent
+OF_RUNS = frozenset({"seconds"})  # figures of a whole run; rows call another thing so
 
 
 class _HasInterval(Protocol):

@@ -6,10 +6,8 @@ from string import ascii_uppercase
 
 import polars as pl
 
-from evals.figures import Document
+from evals.figures import OF_RUNS, Document
 from harness.errors import HarnessError
-
-_OF_RUNS = frozenset({"seconds"})  # figures of a whole run; rows call another thing so
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ def paired_metrics(a: Run, b: Run) -> list[str]:
     return [
         name
         for name in a.document.figures
-        if name not in _OF_RUNS
+        if name not in OF_RUNS
         and all(name in run.rows.columns and run.rows[name].dtype.is_numeric() for run in (a, b))
     ]
 

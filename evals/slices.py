@@ -6,7 +6,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from evals.figures import Document, shown, spread
+from evals.figures import OF_RUNS, Document, shown, spread
 from evals.tasks.result import mean_figures
 from harness.errors import HarnessError
 
@@ -30,7 +30,11 @@ def print_slices(rows: pl.DataFrame, document: Document, column: str, console: C
         raise HarnessError(
             f"--slice {column}: rows have no such column", f"They have {', '.join(rows.columns)}."
         )
-    units = {name: each.unit for name, each in document.figures.items() if name in rows.columns}
+    units = {
+        name: each.unit
+        for name, each in document.figures.items()
+        if name in rows.columns and name not in OF_RUNS
+    }
     named = rows.with_columns(_as_text(rows[column]).alias(":slice"))
     parts = {str(value): part for (value,), part in named.group_by(":slice")}
     for values in _groups(sorted(parts), max(1, (console.width - _NAME) // _VALUE)):
