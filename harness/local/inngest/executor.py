@@ -7,10 +7,10 @@ from http import HTTPStatus
 import orjson
 
 from harness.local.inngest import answers, signing
-from harness.local.inngest._client import Client
-from harness.local.inngest._connection import HttpError, Response, TimedOut, TooLarge, Unreachable
 from harness.local.inngest.answers import Answer, Failed, Refused
+from harness.local.inngest.client import Client
 from harness.local.inngest.config import Function
+from harness.local.inngest.connection import HttpError, Response, TimedOut, TooLarge, Unreachable
 from harness.local.inngest.state import Kind, Pending
 
 CALL_TIMEOUT_S = 2 * 3600

@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from harness.local.inngest import backoff
-from harness.local.inngest._connection import HttpError, Unreachable
+from harness.local.inngest.connection import HttpError, Unreachable
 from harness.local.inngest.executor import Executor
 
 log = logging.getLogger(__name__)

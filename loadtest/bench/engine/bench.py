@@ -12,6 +12,8 @@ import httpx
 
 from evals.figures import Figure, figure
 from harness.errors import HarnessError
+from harness.local.inngest.client import Client
+from harness.local.inngest.executor import CALL_TIMEOUT_S, MAX_ANSWER_BYTES
 from harness.local.part import Part
 from harness.local.process import group_cpu_s, group_memory_mb
 from loadtest.bench.engine.reports import Reports
@@ -182,7 +184,9 @@ async def _started(
         engines = {name: Engine(name, url, session, reports) for name, url in urls.items()}
         for engine in engines.values():
             await engine.register(app.spec.url)
-        floor = Floor(app.spec.url, session, FLOOR_AT_ONCE)
+        caller = Client(MAX_ANSWER_BYTES, CALL_TIMEOUT_S)
+        closing.callback(caller.close)
+        floor = Floor(app.spec.url, caller, FLOOR_AT_ONCE)
         yield _Bench(folder, app, parts["engine"], parts["stored"], engines, floor)
 
 

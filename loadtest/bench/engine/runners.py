@@ -11,6 +11,8 @@ import aiohttp
 import orjson
 
 from harness.errors import HarnessError
+from harness.local.inngest.client import Client
+from harness.local.inngest.connection import HttpError
 from loadtest.bench.engine.app import APP_ID, RUN, serve_path
 from loadtest.bench.engine.reports import Reports
 
@@ -56,15 +58,16 @@ class Floor:
 
     Args:
         app_url: of the app.
+        client: the engine's own, so that it is the engine that makes the difference.
         at_once: how many runs of a burst are in progress at any time.
     """
 
     name = "floor"
 
-    def __init__(self, app_url: str, session: aiohttp.ClientSession, at_once: int) -> None:
+    def __init__(self, app_url: str, client: Client, at_once: int) -> None:
         path = serve_path("engine")
         self._url = f"{app_url}{path}?fnId={APP_ID}-steps&stepId=step"
-        self._session = session
+        self._client = client
         self._at_once = at_once
 
     async def run(self) -> Ended:
@@ -112,11 +115,13 @@ class Floor:
         return time.perf_counter() - started
 
     async def _call(self, body: bytes) -> tuple[int, Any]:
-        async with self._session.post(self._url, data=body, headers=_HEADERS) as answer:
-            content = await answer.read()
-            if answer.status not in (200, 206):
-                raise HarnessError(f"the bench's app answered {answer.status}: {content[:200]!r}")
-            return answer.status, orjson.loads(content)
+        try:
+            answer = await self._client.request("POST", self._url, body, _HEADERS)
+        except HttpError as error:
+            raise HarnessError(f"the bench's app at {self._url} {error}") from None
+        if answer.status not in (200, 206):
+            raise HarnessError(f"the bench's app answered {answer.status}: {answer.body[:200]!r}")
+        return answer.status, orjson.loads(answer.body)
 
 
 class Engine:

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from harness.local.inngest import _client
-from harness.local.inngest._client import Client
-from harness.local.inngest._connection import HttpError, TimedOut, TooLarge, Unreachable
+from harness.local.inngest.client import Client
+from harness.local.inngest.connection import HttpError, TimedOut, TooLarge, Unreachable
 
 MAX_BYTES = 1000
 UPGRADE = b"HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from urllib.parse import quote, urljoin, urlsplit
 
-from harness.local.inngest._connection import Connection, HttpError, Response, Unreachable
+from harness.local.inngest.connection import Connection, HttpError, Response, Unreachable
 
 CONNECT_TIMEOUT_S = 10
 # Below uvicorn's five seconds, so that a call does not go down a connection the app is closing.
