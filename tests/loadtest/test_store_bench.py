@@ -4,6 +4,7 @@ import pytest
 
 from harness.errors import HarnessError
 from loadtest.bench.store.bench import Sizes, bench_store
+from loadtest.bench.store.command import store
 from loadtest.bench.store.scripts import Generator, run_script
 
 SMALL = Sizes(
@@ -55,3 +56,10 @@ async def test_an_engine_that_is_not_there_is_told(tmp_path, free_port):
 async def test_a_script_that_fails_is_told_with_its_reason(tmp_path):
     with pytest.raises(HarnessError, match=r"engine/main.ts failed: .*there is no database"):
         await run_script("engine/main.ts", "--db", str(tmp_path / "none.db"), "--export", "x")
+
+
+@pytest.mark.parametrize("given", ["0,10", "-5", "many"])
+@pytest.mark.parametrize("option", ["documents", "subscriptions"])
+def test_counts_that_make_no_sense_are_told_before_anything_starts(option, given):
+    with pytest.raises(HarnessError, match=f"--{option} is '{given}'"):
+        store(**{option: given})

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from harness.errors import HarnessError
+
 
 def store(
     documents: Annotated[
@@ -35,14 +37,14 @@ def store(
     from evals.figures import build_document, print_figures, public_settings
     from harness.settings import get_settings
     from loadtest.bench.store.bench import Sizes, bench_store
-    from loadtest.commands import keep, sizes_of
+    from loadtest.commands import keep
 
     console, settings = Console(), get_settings()
     sizes = Sizes(
-        documents=tuple(sizes_of("--documents", documents)),
+        documents=_counts("--documents", documents),
         rounds=rounds,
         block_s=block,
-        subscriptions=tuple(sizes_of("--subscriptions", subscriptions)),
+        subscriptions=_counts("--subscriptions", subscriptions),
         rate=rate,
         seconds=seconds,
         seeded=seeded,
@@ -74,3 +76,12 @@ def store(
     )
     print_figures(document, console)
     keep(document, json, console)
+
+
+def _counts(option: str, given: str) -> tuple[int, ...]:
+    from loadtest.commands import sizes_of
+
+    counts = tuple(sizes_of(option, given))
+    if counts[0] < 1:
+        raise HarnessError(f"{option} is {given!r}; its numbers must be above zero")
+    return counts
