@@ -10,7 +10,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
-from scipy.optimize import minimize
 
 from harness.context.fusion import Scores
 from harness.context.signals import Recipe
@@ -103,6 +102,8 @@ def fit_ranker(judged: Sequence[Judged], fitted_on: str) -> Ranker:
         value += float(penalty @ moved**2)
         by_moved = scale * gradient + 2 * penalty * moved
         return value, np.concatenate([[scale * float(gradient @ (hand + moved))], by_moved])
+
+    from scipy.optimize import minimize  # slow to import, and only a fit needs it
 
     found = minimize(loss, np.zeros(len(SIGNALS) + 1), jac=True, method="L-BFGS-B")
     weights = hand + found.x[1:]

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 Floats = NDArray[Any]  # of single or double precision
 
@@ -50,6 +49,8 @@ def fit_softmax(
         chance[rows, labels] -= share
         gradient = chance.T @ wide + penalty / count * weights
         return value, gradient.ravel().astype(np.float64)
+
+    from scipy.optimize import minimize  # slow to import, and only a fit needs it
 
     found = minimize(
         loss,
