@@ -6,8 +6,8 @@ import pytest
 from evals.figures import figure
 from harness.errors import HarnessError
 from loadtest.bench.engine.bench import Sizes, bench_engine
-from loadtest.bench.engine.goals import judge
 from loadtest.bench.engine.servers import engine_part
+from loadtest.bench.goals import ENGINE_GOALS, judge
 
 SMALL = Sizes(runs=2, bursts=(4,), sleeping=3, waiting=5, rate=50, seconds=1, stored=20, starts=1)
 WAITS = {"wake_late_p50_ms", "wake_late_p99_ms", "woken_early", "events_per_s"}
@@ -41,7 +41,7 @@ async def test_the_floor_this_engine_and_another_server_are_measured_on_the_same
     assert found["woken_early"].value == 0
     assert found["resumed_p50_ms"].n == SMALL.waiting
     assert {"start_empty_ms", "start_20_ms", "memory_waiting_mb"} <= found.keys()
-    assert len(list(judge(found))) == 7  # starts without runs stored and with
+    assert len(list(judge(found, ENGINE_GOALS))) == 7  # starts without runs stored and with
     assert said[0] == "storing 20 finished runs"
 
 
@@ -60,7 +60,7 @@ def test_a_goal_is_met_or_missed_by_each_size_that_was_measured():
         "start_100k_ms": figure(1000, "ms"),
         "start_100k_cpu_ms": figure(5000, "ms"),
     }
-    assert [(goal.met, goal.words) for goal in judge(figures)] == [
+    assert [(goal.met, goal.words) for goal in judge(figures, ENGINE_GOALS)] == [
         (True, "met: engine_over_floor is 2, wanted <= 2"),
         (False, "missed: burst_over_floor is 0.79, wanted >= 0.8"),
         (True, "met: burst_over_floor_2k is 0.9, wanted >= 0.8"),

@@ -3,6 +3,7 @@
 import pytest
 
 from harness.errors import HarnessError
+from loadtest.bench.goals import STORE_GOALS, judge
 from loadtest.bench.store.bench import Sizes, bench_store
 from loadtest.bench.store.command import store
 from loadtest.bench.store.scripts import Generator, run_script
@@ -33,6 +34,7 @@ async def test_every_size_is_measured_and_the_largest_is_meant_where_none_is_nam
     assert found["reads_per_s_largest_over_smallest"].value == pytest.approx(ratio)
     # A pushed result may bring several writes, but every write is seen.
     assert found["seen_p95_ms_3_1k"].n == SMALL.rate * SMALL.seconds
+    assert len(list(judge(found, STORE_GOALS))) == 2  # those of other sizes are not there
     assert found["push_p95_ms_3"] == found["push_p95_ms_3_1k"]
     for size in ("100", "1k"):
         assert found[f"start_ms_{size}"].value > 0

@@ -35,7 +35,7 @@ def engine(
     from evals.figures import build_document, print_figures, public_settings
     from harness.settings import get_settings
     from loadtest.bench.engine.bench import Sizes, bench_engine
-    from loadtest.bench.engine.goals import judge
+    from loadtest.bench.goals import ENGINE_GOALS, print_goals
     from loadtest.commands import keep, sizes_of
 
     console, settings = Console(), get_settings()
@@ -74,6 +74,5 @@ def engine(
         "bench engine", figures, public_settings(settings) | asked, engines=engines
     )
     print_figures(document, console)
-    for goal in judge(figures):
-        console.print(goal.words, style="green" if goal.met else "bold red", highlight=False)
+    print_goals(figures, ENGINE_GOALS, console)
     keep(document, json, console)

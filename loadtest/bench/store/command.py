@@ -36,6 +36,7 @@ def store(
 
     from evals.figures import build_document, print_figures, public_settings
     from harness.settings import get_settings
+    from loadtest.bench.goals import STORE_GOALS, print_goals
     from loadtest.bench.store.bench import Sizes, bench_store
     from loadtest.commands import keep
 
@@ -75,6 +76,7 @@ def store(
         engines={"convex": "local engine"},
     )
     print_figures(document, console)
+    print_goals(figures, STORE_GOALS, console)
     keep(document, json, console)
 
 
