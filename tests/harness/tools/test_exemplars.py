@@ -11,7 +11,7 @@ from harness.tools import exemplars as module
 from harness.tools.exemplars import KEPT, Exemplars
 from harness.tools.registry import ToolSpec
 from harness.tools.selection import ToolSelector
-from harness.tools.votes import LEAST, VoteProbe
+from harness.tools.votes import LEAST, VoteProbe, Votes
 
 # Tools whose descriptions say nothing: only what was learned tells them apart.
 BLUE = ToolSpec(name="zx1", description="Runs procedure one.", parameters={})
@@ -230,6 +230,29 @@ async def test_the_probe_follows_in_the_background(exemplars):
     vectors = await exemplars._embedder.aembed(["water the hedge", "pay the plumber"])
     odds = votes.probe.log_odds(vectors)
     assert [votes.probe.tools[i] for i in odds.argmax(1)] == ["zx1", "zx2"]
+
+
+async def test_the_probe_judges_a_message_and_its_clauses_and_no_sentence_by_itself(
+    selector, embedder
+):
+    class Asked:
+        """A probe that keeps what it was asked about."""
+
+        tools = ("zx1", "zx2")
+
+        def __init__(self) -> None:
+            self.vectors = []
+
+        def log_odds(self, vectors):
+            self.vectors += list(vectors)
+            return np.zeros((len(vectors), 2), np.float32)
+
+    message = "The roses look dry today. Water them and pay the gas bill."
+    clauses = ["The roses look dry today.", "Water them", "pay the gas bill."]
+    asked = Asked()
+    await selector.select(message, 2, votes=Votes(probe=asked))
+    expected = await embedder.aembed([message, *clauses])
+    np.testing.assert_allclose(asked.vectors, expected, atol=1e-5)
 
 
 def test_too_few_exemplars_make_no_probe():

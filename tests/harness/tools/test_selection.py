@@ -8,6 +8,7 @@ from harness.context.embeddings import CachedEmbedder
 from harness.models import Effect, Selection
 from harness.tools import _probe
 from harness.tools import selection as selection_module
+from harness.tools._odds import load_weights
 from harness.tools._similarity import SimilarityIndex
 from harness.tools.builtin import BUILTIN
 from harness.tools.registry import ToolSpec, example
@@ -266,6 +267,26 @@ async def test_a_message_that_does_not_go_on_needs_no_tool_for_the_one_before(se
 async def test_whether_a_tool_is_needed_does_not_hang_on_how_many_there_are(minilm, text, needed):
     for specs in (MANY, [*MANY, *FILLERS]):
         assert (await ToolSelector(minilm, specs).select(text, 5)).needed is needed
+
+
+async def test_tools_that_do_the_same_speak_for_one_need(minilm):
+    packaged = load_weights()
+    described = packaged.described.model_copy(update={"words": 0.0})
+    weights = packaged.model_copy(update={"size": 0.0, "described": described})
+    description = "Translates a text into another language."
+
+    async def log_odds(tools: int) -> float:
+        specs = [
+            ToolSpec(name=f"translate_{letter}", description=description, parameters={})
+            for letter in "abcdefgh"[:tools]
+        ]
+        selector = ToolSelector(minilm, specs, weights=weights)
+        selection = await selector.select("Can you translate this into French?", 5)
+        chance = sum(score.score for score in selection.scores)
+        return math.log(chance / (1 - chance))
+
+    gained = await log_odds(8) - await log_odds(1)
+    assert 0 < gained < 0.8 * math.log(8)  # which eight needs would gain
 
 
 async def test_chances_are_those_of_one_tool_being_the_right_one(selector):
