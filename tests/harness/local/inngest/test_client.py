@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from harness.local.inngest import _client
+from harness.local.inngest import client as http_client
 from harness.local.inngest.client import Client
 from harness.local.inngest.connection import HttpError, TimedOut, TooLarge, Unreachable
 
@@ -171,7 +171,7 @@ async def test_a_connection_that_the_app_closed_is_not_used_again(client, server
 
 async def test_connections_that_were_idle_for_long_are_not_used_again(client, server, monkeypatch):
     await asyncio.gather(*(post(client, server.url) for _ in range(3)))
-    monkeypatch.setattr(_client, "IDLE_CONNECTION_S", 0)
+    monkeypatch.setattr(http_client, "IDLE_CONNECTION_S", 0)
     await post(client, server.url)
     assert server.connections == 4
 
